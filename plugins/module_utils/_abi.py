@@ -1,0 +1,162 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What user space knows of files/sip_abi.h: names, numbers and layouts. A test compares the two."""
+
+from __future__ import annotations
+
+import struct
+import typing as t
+
+__all__ = (
+    "COUNTERS",
+    "CONFIG",
+    "GATE",
+    "HOST_MAPS",
+    "INTERFACE_MAPS",
+    "LIST_ENTRY",
+    "MALFORMED_SCOPES",
+    "MAPS",
+    "MapShape",
+    "METHODS",
+    "METHOD_SLOTS",
+    "PORTS_MAX",
+    "PROGRAM_NAME",
+    "REASONS",
+    "REASON_SLOTS",
+    "Reason",
+    "SETTINGS",
+    "SETTING_AUDIT",
+    "VERDICTS",
+    "XSK_QUEUES_MAX",
+)
+
+PROGRAM_NAME = "sip_logic"
+
+COUNTERS = (
+    ("options_dropped", "OPTIONS dropped (stealth)"),
+    ("redirected", "Redirected (AF_XDP)"),
+    ("passed", "Passed to stack"),
+    ("blocked", "Blocked source"),
+    ("malformed", "Malformed"),
+)
+"""The slots of C(xdp_counters) in their order: key, and the words a report uses."""
+
+
+class Reason(t.NamedTuple):
+    """Why a packet got its verdict: a row of the decision table."""
+
+    name: str
+    verdict: str
+    """C(pass), C(drop) or C(redirect)."""
+    counter: t.Optional[str]
+    """The slot of C(xdp_counters) that counts it too; V(none) where the packet is not counted at all."""
+
+
+REASONS = (
+    Reason("short", "pass", None),
+    Reason("vlan_depth", "drop", "malformed"),
+    Reason("not_ip", "pass", None),
+    Reason("ip_invalid", "pass", None),
+    Reason("fragment", "pass", None),
+    Reason("ext_depth", "drop", "malformed"),
+    Reason("not_udp", "pass", None),
+    Reason("other_port", "pass", None),
+    Reason("blocklist", "drop", "blocked"),
+    Reason("udp_len", "drop", "malformed"),
+    Reason("stun", "pass", "passed"),
+    Reason("keepalive", "pass", "passed"),
+    Reason("tiny_fragment", "drop", "malformed"),
+    Reason("leading_blanks", "drop", "malformed"),
+    Reason("response", "pass", "passed"),
+    Reason("status_line", "drop", "malformed"),
+    Reason("stealth", "drop", "options_dropped"),
+    Reason("short_payload", "pass", "passed"),
+    Reason("malformed_method", "drop", "malformed"),
+    Reason("line_cut", "pass", "passed"),
+    Reason("malformed_start_line", "drop", "malformed"),
+    Reason("rate_limit", "drop", "blocked"),
+    Reason("redirect", "redirect", "redirected"),
+    Reason("request", "pass", "passed"),
+)
+"""Indexed by C(enum sip_reason)."""
+
+REASON_SLOTS = 32
+
+METHODS = (
+    "other",
+    "ACK",
+    "BYE",
+    "CANCEL",
+    "INFO",
+    "INVITE",
+    "MESSAGE",
+    "NOTIFY",
+    "OPTIONS",
+    "PRACK",
+    "PUBLISH",
+    "REFER",
+    "REGISTER",
+    "SUBSCRIBE",
+    "UPDATE",
+)
+"""Indexed by C(enum sip_method)."""
+
+METHOD_SLOTS = 16
+
+MALFORMED_SCOPES = ("off", "untrusted", "all")
+"""Indexed by C(enum sip_malformed_scope)."""
+
+VERDICTS = {"allow": 1, "block": 2}
+SETTING_AUDIT = 1
+PORTS_MAX = 8
+XSK_QUEUES_MAX = 256
+
+CONFIG = struct.Struct("=I16sII")
+"""C(struct sip_config): port_count, ports (8 x u16, network byte order), af_xdp, reserved."""
+
+SETTINGS = struct.Struct("=IIIIII")
+"""C(struct sip_settings): flags, stealth_methods, malformed_scope, rate_per_second, rate_burst, reserved."""
+
+LIST_ENTRY = struct.Struct("=IIQQQ")
+"""C(struct list_entry): verdict, origin, expires, hits, last_seen."""
+
+GATE = struct.Struct("=IIII")
+"""C(struct list_gate): hosts_v4, hosts_v6, prefixes_v4, prefixes_v6."""
+
+
+class MapShape(t.NamedTuple):
+    """A map as the object defines it; C(type) and C(flags) are numbers of linux/bpf.h."""
+
+    name: str
+    type: int
+    key_size: int
+    value_size: int
+    max_entries: int
+    flags: int = 0
+
+
+_HASH, _ARRAY, _PERCPU_ARRAY, _LPM_TRIE, _XSKMAP = 1, 2, 6, 11, 17
+_NO_PREALLOC = 1
+_STATS_SIZE = 16 * REASON_SLOTS * 2 + 8 * METHOD_SLOTS
+
+HOST_MAPS = (
+    MapShape("hosts_v4", _HASH, 4, LIST_ENTRY.size, 1 << 20, _NO_PREALLOC),
+    MapShape("hosts_v6", _HASH, 16, LIST_ENTRY.size, 1 << 20, _NO_PREALLOC),
+    MapShape("prefixes_v4", _LPM_TRIE, 8, LIST_ENTRY.size, 1 << 20, _NO_PREALLOC),
+    MapShape("prefixes_v6", _LPM_TRIE, 20, LIST_ENTRY.size, 1 << 20, _NO_PREALLOC),
+    MapShape("list_gate", _ARRAY, 4, GATE.size, 1),
+)
+"""One per host, shared by the programs of all interfaces."""
+
+INTERFACE_MAPS = (
+    MapShape("xdp_counters", _PERCPU_ARRAY, 4, 8, len(COUNTERS)),
+    MapShape("xdp_stats", _PERCPU_ARRAY, 4, _STATS_SIZE, 1),
+    MapShape("xdp_settings", _ARRAY, 4, SETTINGS.size, 1),
+    MapShape("xsks_map", _XSKMAP, 4, 4, XSK_QUEUES_MAX),
+)
+"""One per interface: its counters, its settings, its AF_XDP sockets (whose queue numbers are the interface's own)."""
+
+MAPS = {shape.name: shape for shape in HOST_MAPS + INTERFACE_MAPS}
