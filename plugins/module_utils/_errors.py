@@ -1,0 +1,28 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one exception that reaches the operator: what was wrong, why, and what to do about it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import typing as t
+
+__all__ = ("FastpathError", "reason_of")
+
+
+class FastpathError(Exception):
+    """An error that names the value, the reason and the remedy; C(details) go into the module's result."""
+
+    def __init__(self, value: str, reason: str, remedy: str, **details: t.Any) -> None:
+        super().__init__("%s: %s. %s" % (value, reason.rstrip("."), remedy))
+        self.details = details
+
+
+def reason_of(error: OSError) -> str:
+    """Return the words for an C(OSError) as the kernel's manual has them, with the symbolic errno."""
+    number = error.errno or 0
+    return "%s (%s)" % (error.strerror or os.strerror(number), errno.errorcode.get(number, str(number)))

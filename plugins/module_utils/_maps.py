@@ -1,0 +1,189 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Reading and writing BPF maps: one entry, or many at a time where the kernel can."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf, map_info
+
+__all__ = ("Map", "possible_cpus")
+
+_LOOKUP, _UPDATE, _DELETE, _NEXT_KEY = 1, 2, 3, 4
+_LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 24, 26, 27
+_ENOTSUPP = 524  # the kernel's own; not in errno
+_NO_BATCH = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP)
+_CHUNK = 1 << 16  # smaller chunks of a hash can answer ENOSPC
+_PERCPU_TYPES = (5, 6, 10, 21)
+
+
+def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
+    """Return how many values a per-CPU map has per entry."""
+    with open(path, encoding="ascii") as stream:
+        ranges = stream.read().strip().split(",")
+    return 1 + int(ranges[-1].rpartition("-")[2])
+
+
+class Map:
+    """An open map. Closes its file descriptor at the end of a C(with) block."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+        self.info = map_info(fd)
+        self.shape = self.info.shape
+        self._value_size = self.shape.value_size
+        if self.shape.type in _PERCPU_TYPES:
+            self._value_size = (self.shape.value_size + 7 & ~7) * possible_cpus()
+
+    def __enter__(self) -> Map:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        os.close(self.fd)
+
+    def lookup(self, key: bytes) -> t.Optional[bytes]:
+        """Return the value (of a per-CPU map: of every possible CPU, one after the other), V(none) if there is none."""
+        value = ctypes.create_string_buffer(self._value_size)
+        try:
+            self._element(_LOOKUP, key, value)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return None
+            raise
+        return value.raw
+
+    def update(self, key: bytes, value: bytes) -> None:
+        """Set one entry. Raises C(OSError) (E2BIG or ENOSPC: the map is full)."""
+        self._element(_UPDATE, key, ctypes.create_string_buffer(value, len(value)))
+
+    def delete(self, key: bytes) -> bool:
+        """Remove one entry; V(false) if it was not there."""
+        try:
+            self._element(_DELETE, key)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def items(self) -> t.Iterator[t.Tuple[bytes, bytes]]:
+        """Return every entry, collected before anything can change it through this object."""
+        try:
+            found = self._items_by_batch()
+        except OSError as error:
+            if error.errno not in _NO_BATCH:
+                raise
+            found = self._items_one_by_one()
+        return iter(found)
+
+    def update_many(self, items: t.Sequence[t.Tuple[bytes, bytes]]) -> None:
+        """Set entries, in their order. Raises C(OSError) when the map is full; those before it are set."""
+        for start in range(0, len(items), _CHUNK):
+            chunk = items[start: start + _CHUNK]
+            keys, values = b"".join(key for key, value in chunk), b"".join(value for key, value in chunk)
+            try:
+                self._batch(_UPDATE_BATCH, keys, values, len(chunk))
+            except OSError as error:
+                if error.errno not in _NO_BATCH:
+                    raise
+                for key, value in chunk:
+                    self.update(key, value)
+
+    def delete_many(self, keys: t.Sequence[bytes]) -> None:
+        """Remove entries; one that is not there is passed over."""
+        done = 0
+        while done < len(keys):
+            chunk = keys[done: done + _CHUNK]
+            try:
+                done += self._batch(_DELETE_BATCH, b"".join(chunk), b"", len(chunk))
+            except _Stopped as stop:
+                done += stop.count + 1  # the one it stopped at is the missing one
+            except OSError as error:
+                if error.errno not in _NO_BATCH:
+                    raise
+                for key in chunk:
+                    self.delete(key)
+                done += len(chunk)
+
+    def _element(self, command: int, key: bytes, value: t.Optional[ctypes.Array[ctypes.c_char]] = None) -> None:
+        key_buffer = ctypes.create_string_buffer(key, len(key))
+        address = ctypes.addressof(value) if value is not None else 0
+        bpf(command, attributes("I4xQQQ", self.fd, ctypes.addressof(key_buffer), address, 0))
+
+    def _batch(self, command: int, keys: bytes, values: bytes, count: int) -> int:
+        key_buffer = ctypes.create_string_buffer(keys, len(keys))
+        value_buffer = ctypes.create_string_buffer(values, len(values) or 1)
+        pointers = (ctypes.addressof(key_buffer), ctypes.addressof(value_buffer) if values else 0)
+        attr = attributes("QQQQIIQQ", 0, 0, *pointers, count, self.fd, 0, 0)
+        try:
+            bpf(command, attr)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                raise _Stopped(_count_of(attr)) from error
+            raise
+        return count
+
+    def _items_by_batch(self) -> t.List[t.Tuple[bytes, bytes]]:
+        key_size, value_size = self.shape.key_size, self._value_size
+        keys = ctypes.create_string_buffer(key_size * _CHUNK)
+        values = ctypes.create_string_buffer(value_size * _CHUNK)
+        cursor = ctypes.create_string_buffer(max(key_size, 8))
+        found: t.List[t.Tuple[bytes, bytes]] = []
+        position, last = 0, False
+        while not last:
+            pointers = (position, ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values))
+            attr = attributes("QQQQIIQQ", *pointers, _CHUNK, self.fd, 0, 0)
+            last = not self._next_batch(attr)
+            for i in range(_count_of(attr)):
+                key = keys[i * key_size: (i + 1) * key_size]
+                found.append((key, values[i * value_size: (i + 1) * value_size]))
+            position = ctypes.addressof(cursor)
+        return found
+
+    @staticmethod
+    def _next_batch(attr: ctypes.Array[ctypes.c_char]) -> bool:
+        """Look up the next chunk; V(false) with the last one, which comes together with ENOENT."""
+        try:
+            bpf(_LOOKUP_BATCH, attr)
+        except OSError as error:
+            if error.errno == errno.ENOENT:
+                return False
+            raise
+        return True
+
+    def _items_one_by_one(self) -> t.List[t.Tuple[bytes, bytes]]:
+        keys: t.List[bytes] = []
+        following = ctypes.create_string_buffer(self.shape.key_size)
+        address = 0
+        current = ctypes.create_string_buffer(self.shape.key_size)
+        while True:
+            try:
+                bpf(_NEXT_KEY, attributes("I4xQQQ", self.fd, address, ctypes.addressof(following), 0))
+            except OSError as error:
+                if error.errno == errno.ENOENT:
+                    break
+                raise
+            keys.append(following.raw)
+            current.raw, address = following.raw, ctypes.addressof(current)
+        values = ((key, self.lookup(key)) for key in keys)
+        return [(key, value) for key, value in values if value is not None]
+
+
+class _Stopped(Exception):
+    """A batch delete met a key that is not there, after so many that were."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(count)
+        self.count = count
+
+
+def _count_of(attr: ctypes.Array[ctypes.c_char]) -> int:
+    return int(struct.unpack_from("=I", attr.raw, 32)[0])
