@@ -77,9 +77,10 @@ enum sip_malformed_scope {
 	MALFORMED_ALL = 2,
 };
 
-enum sip_verdict {
-	VERDICT_ALLOW = 1,
-	VERDICT_BLOCK = 2,
+/* Bits: a source can be on both lists, and then the blocklist wins until that entry is removed or expires. */
+enum sip_list {
+	LIST_ALLOW = 1,
+	LIST_BLOCK = 2,
 };
 
 #define SETTING_AUDIT (1U << 0)		/* count drops as would-have-been, and pass */
@@ -123,9 +124,10 @@ struct sip_stats {
  * These four and list_gate are one per host, shared by all its interfaces.
  */
 struct list_entry {
-	__u32 verdict;			/* enum sip_verdict */
+	__u32 lists;			/* bits of enum sip_list */
 	__u32 origin;			/* user space's own mark, the program ignores it */
-	__u64 expires;			/* 0: never */
+	__u64 allow_expires;		/* 0: never */
+	__u64 block_expires;		/* 0: never */
 	__u64 hits;
 	__u64 last_seen;		/* 0: not yet */
 };

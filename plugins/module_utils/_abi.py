@@ -16,6 +16,7 @@ __all__ = (
     "GATE",
     "HOST_MAPS",
     "INTERFACE_MAPS",
+    "LISTS",
     "LIST_ENTRY",
     "MALFORMED_SCOPES",
     "MAPS",
@@ -29,7 +30,6 @@ __all__ = (
     "Reason",
     "SETTINGS",
     "SETTING_AUDIT",
-    "VERDICTS",
     "XSK_QUEUES_MAX",
 )
 
@@ -109,7 +109,9 @@ METHOD_SLOTS = 16
 MALFORMED_SCOPES = ("off", "untrusted", "all")
 """Indexed by C(enum sip_malformed_scope)."""
 
-VERDICTS = {"allow": 1, "block": 2}
+LISTS = {"allow": 1, "block": 2}
+"""Bits of C(enum sip_list)."""
+
 SETTING_AUDIT = 1
 PORTS_MAX = 8
 XSK_QUEUES_MAX = 256
@@ -120,8 +122,8 @@ CONFIG = struct.Struct("=I16sII")
 SETTINGS = struct.Struct("=IIIIII")
 """C(struct sip_settings): flags, stealth_methods, malformed_scope, rate_per_second, rate_burst, reserved."""
 
-LIST_ENTRY = struct.Struct("=IIQQQ")
-"""C(struct list_entry): verdict, origin, expires, hits, last_seen."""
+LIST_ENTRY = struct.Struct("=IIQQQQ")
+"""C(struct list_entry): lists, origin, allow_expires, block_expires, hits, last_seen."""
 
 GATE = struct.Struct("=IIII")
 """C(struct list_gate): hosts_v4, hosts_v6, prefixes_v4, prefixes_v6."""
