@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -39,12 +40,12 @@ class Missing(Exception):
     """Packages that are not there and that we cannot install."""
 
 
-def wanted(parts: list[str]) -> list[Package]:
+def wanted(parts: Sequence[str]) -> list[Package]:
     """The packages of these parts."""
     return [package for package in PACKAGES if set(package.parts) & set(parts)]
 
 
-def install(parts: list[str]) -> None:
+def install(parts: Sequence[str]) -> None:
     """Install what these parts want and the machine lacks; asks no mirror when nothing is missing."""
     if shutil.which("dpkg-query") is None:
         print(f"setup: no Debian here; see to it that these are there: {' '.join(p.name for p in wanted(parts))}", flush=True)

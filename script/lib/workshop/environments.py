@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from lib import places
+from workshop import places
 
 FAMILIES = {
     "run": ("run",),

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 CACHE = ROOT / ".cache"
 REQUIREMENTS = ROOT / "requirements"
 OUTPUT = ROOT / "tests" / "output"
