@@ -138,6 +138,8 @@ struct list_gate {
 	__u32 hosts_v6;
 	__u32 prefixes_v4;
 	__u32 prefixes_v6;
+	__u32 allowed;			/* sizes of the two lists, for readers; the program ignores them */
+	__u32 blocked;
 };
 
 #endif

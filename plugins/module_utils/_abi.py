@@ -125,8 +125,8 @@ SETTINGS = struct.Struct("=IIIIII")
 LIST_ENTRY = struct.Struct("=IIQQQQ")
 """C(struct list_entry): lists, origin, allow_expires, block_expires, hits, last_seen."""
 
-GATE = struct.Struct("=IIII")
-"""C(struct list_gate): hosts_v4, hosts_v6, prefixes_v4, prefixes_v6."""
+GATE = struct.Struct("=IIIIII")
+"""C(struct list_gate): entries in hosts_v4, hosts_v6, prefixes_v4, prefixes_v6; entries allowed, blocked."""
 
 
 class MapShape(t.NamedTuple):
