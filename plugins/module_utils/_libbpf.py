@@ -78,7 +78,7 @@ def _libbpf() -> ctypes.CDLL:
                 "libbpf.so.1", str(error), "Install libbpf 1.0 or later (Debian: libbpf1, RHEL: libbpf) on this host"
             ) from error
         pointers = ("bpf_object__open_file", "bpf_object__find_map_by_name", "bpf_object__find_program_by_name")
-        for name in pointers + ("bpf_object__next_map",):
+        for name in pointers:
             getattr(library, name).restype = ctypes.c_void_p
         library.bpf_map__name.restype = ctypes.c_char_p
         library.libbpf_version_string.restype = ctypes.c_char_p
@@ -123,14 +123,6 @@ class BpfObject:
 
     def __exit__(self, *exception: object) -> None:
         self._lib.bpf_object__close(ctypes.c_void_p(self._object))
-
-    def map_names(self) -> t.List[str]:
-        """Return the names of the maps that the object defines, without its data sections."""
-        names, pointer = [], self._lib.bpf_object__next_map(ctypes.c_void_p(self._object), None)
-        while pointer:
-            names.append(self._lib.bpf_map__name(ctypes.c_void_p(pointer)).decode())
-            pointer = self._lib.bpf_object__next_map(ctypes.c_void_p(self._object), ctypes.c_void_p(pointer))
-        return [name for name in names if "." not in name]
 
     def configure(self, config: bytes) -> None:
         """Set C(config), the object's read-only data."""

@@ -1,0 +1,293 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring interfaces to the filter that is wanted: read, plan, apply the difference, read back."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+
+__all__ = ("Live", "Wanted", "attach", "detach", "plan_attach")
+
+_FIRST = bytes(4)
+_TAKEN = (errno.EBUSY, errno.EEXIST)  # somebody else was there first: no reason to try another mode
+
+
+class Wanted(t.NamedTuple):
+    """What an operator wants on interfaces."""
+
+    object_path: str
+    mode: str = "auto"
+    config: Config = Config()
+    settings: Settings = Settings()
+    force: bool = False
+    allow_empty_allowlist: bool = False
+
+
+class Live(t.NamedTuple):
+    """An interface and what is on it."""
+
+    interface: Interface
+    program: t.Optional[Program]
+    config: t.Optional[Config] = None
+    settings: t.Optional[Settings] = None
+
+    def describe(self) -> t.Dict[str, t.Any]:
+        """Return it as plain data, for results and diffs."""
+        found: t.Dict[str, t.Any] = {"attached": self.program is not None}
+        if self.program is not None:
+            found.update(mode=self.program.mode, prog_id=self.program.prog_id, prog_name=self.program.name)
+            found.update(tag=self.program.tag, ours=self.program.ours)
+        if self.config is not None and self.settings is not None:
+            found.update(self.config._asdict(), **self.settings._asdict())
+        return found
+
+
+class Outcome(t.NamedTuple):
+    """One interface before and after, and what was done, in words."""
+
+    before: Live
+    after: t.Dict[str, t.Any]
+    actions: t.Tuple[str, ...]
+    native_refused: t.Optional[str] = None
+
+
+def read_live(kernel: Kernel, name: str) -> Live:
+    """Read what is on an interface. Raises FastpathError where there is no such interface."""
+    interface = kernel.interface(name)
+    program = kernel.attached(interface.ifindex)
+    if program is None or not program.ours:
+        return Live(interface, program)
+    config = Config.unpack(kernel.read_first(program.maps[".rodata"]))
+    return Live(interface, program, config, Settings.unpack(kernel.read_first(program.maps["xdp_settings"])))
+
+
+def plan_attach(live: Live, wanted: Wanted, tag: str) -> t.Tuple[str, ...]:
+    """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure).
+
+    C(tag) is that of the program to be. A live filter is replaced in place; only another mode, which the kernel can't
+    change in place, takes it off for a moment, and only where that mode was asked for by name.
+    """
+    program = live.program
+    if program is None:
+        return ("attach",)
+    if not program.ours and not wanted.force:
+        raise _foreign(live.interface.name, program)
+    if wanted.mode not in ("auto", program.mode):
+        return ("detach", "attach")
+    if not program.ours or (program.tag, live.config) != (tag, wanted.config):
+        return ("replace",)
+    return () if live.settings == wanted.settings else ("configure",)
+
+
+def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
+    """Attach to every interface, or in check mode say what would be done. Raises FastpathError before any change."""
+    if not check:
+        _check_stealth(kernel, wanted)
+    lives = [read_live(kernel, name) for name in names]
+    if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
+        return [_predicted(live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
+    with contextlib.ExitStack() as stack:
+        candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
+        plans = [plan_attach(live, wanted, loaded.tag) for live, loaded in zip(lives, candidates)]
+        if check:
+            return [_predicted(live, wanted, loaded.tag, steps) for live, loaded, steps in zip(lives, candidates, plans)]
+        if any(plans):
+            kernel.require_host_maps()
+        return [_apply(kernel, *each, wanted) for each in zip(lives, candidates, plans)]
+
+
+def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
+    """Take our program off every interface; another's only with C(force)."""
+    outcomes = []
+    for name in names:
+        live = read_live(kernel, name)
+        program = live.program
+        mine = program is not None and (program.ours or force)
+        if mine and not check:
+            _take_off(kernel, live)
+        if not check:
+            kernel.forget_interface(live.interface.ifindex)
+        after = {"attached": False} if mine else live.describe()
+        outcomes.append(Outcome(live, after, ("detach %s from %s" % (_words(program), name),) if program and mine else ()))
+    if not (keep_lists or check):
+        kernel.forget_host()
+    return outcomes
+
+
+def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
+    if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel):
+        raise FastpathError(
+            "stealth: %s" % ", ".join(wanted.settings.stealth),
+            "the allowlist is empty, so these requests would be dropped from everybody, monitoring and trunks included",
+            "Fill it with vos.fastpath.xdp_allowlist first, or set allow_empty_allowlist=true if this is meant",
+        )
+
+
+@contextlib.contextmanager
+def _candidate(kernel: Kernel, live: Live, wanted: Wanted) -> t.Iterator[Candidate]:
+    """Load what is wanted on the maps that the host and this interface have already."""
+    with contextlib.ExitStack() as stack:
+        reuse = {}
+        for name in MAPS:
+            opened = _existing(kernel, live, name)
+            if opened is not None:
+                reuse[name] = stack.enter_context(opened).fd
+        with kernel.load(wanted.object_path, wanted.config.pack(), reuse) as candidate:
+            yield candidate
+
+
+def _existing(kernel: Kernel, live: Live, name: str) -> t.Any:
+    if name in {shape.name for shape in HOST_MAPS}:
+        return kernel.host_map(name)
+    program = live.program
+    if program is not None and program.ours and name in program.maps:
+        found = kernel.map_by_id(program.maps[name])
+    else:
+        found = kernel.interface_map(live.interface.ifindex, name)
+    if found is not None and found.shape != MAPS[name]:
+        with found:
+            return None  # another version's: this one starts a new map
+    return found
+
+
+def _predicted(live: Live, wanted: Wanted, tag: str, steps: t.Tuple[str, ...]) -> Outcome:
+    after = live.describe()
+    if steps:
+        mode = live.program.mode if live.program and "attach" not in steps else wanted.mode
+        after.update(attached=True, mode=mode, tag=tag, ours=True, **wanted.config._asdict())
+        after.update(wanted.settings._asdict())
+    return Outcome(live, after, _actions(live, wanted.mode, steps))
+
+
+def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ...], wanted: Wanted) -> Outcome:
+    interface, refused, mode = live.interface, None, wanted.mode
+    if steps == ("attach",):
+        _write_settings(kernel, loaded, wanted.settings)  # before the first packet
+    if "replace" in steps and live.program is not None:
+        mode = live.program.mode
+        with kernel.opened(live.program.prog_id) as expected:
+            _set(kernel, interface, mode, loaded.fd, expected)
+    if "attach" in steps:
+        mode, refused = _attach_new(kernel, live, loaded, wanted.mode, "detach" in steps)
+    if steps and steps != ("attach",):
+        _write_settings(kernel, loaded, wanted.settings)  # live: only when nothing can fail any more
+    if steps and steps != ("configure",):
+        for shape in INTERFACE_MAPS:
+            kernel.pin_interface_map(interface.ifindex, shape.name, loaded.map_fds[shape.name])
+        _verify(kernel, interface, mode, loaded.prog_id)
+    after = read_live(kernel, interface.name) if steps else live
+    return Outcome(live, after.describe(), _actions(live, mode, steps), refused)
+
+
+def _attach_new(
+    kernel: Kernel, live: Live, loaded: Candidate, mode: str, switch: bool
+) -> t.Tuple[str, t.Optional[str]]:
+    """Attach where nothing is, or in another mode than before; then the old program comes back if the new can't."""
+    if not switch or live.program is None:
+        return _attach_first(kernel, live.interface, loaded.fd, mode)
+    with kernel.opened(live.program.prog_id) as old:
+        _set(kernel, live.interface, live.program.mode, NOTHING, old)
+        try:
+            return _attach_first(kernel, live.interface, loaded.fd, mode)
+        except FastpathError:
+            _set(kernel, live.interface, live.program.mode, old, NOTHING)
+            raise
+
+
+def _attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.Tuple[str, t.Optional[str]]:
+    """Attach where nothing is. Returns the mode and, after a fall-back, why the driver refused native."""
+    if mode != "auto":
+        _set(kernel, interface, mode, fd, NOTHING)
+        return mode, None
+    try:
+        kernel.attach(interface.ifindex, "native", fd, NOTHING)
+        return "native", None
+    except Refused as refused:
+        if refused.code in _TAKEN:
+            raise _not_attached(interface.name, "native", refused) from refused
+        _set(kernel, interface, "generic", fd, NOTHING)
+        return "generic", refused.words
+
+
+def _set(kernel: Kernel, interface: Interface, mode: str, fd: int, expected: int) -> None:
+    try:
+        kernel.attach(interface.ifindex, mode, fd, expected)
+    except Refused as refused:
+        raise _not_attached(interface.name, mode, refused) from refused
+
+
+def _take_off(kernel: Kernel, live: Live) -> None:
+    program = live.program
+    assert program is not None
+    with kernel.opened(program.prog_id) as expected:
+        _set(kernel, live.interface, program.mode, NOTHING, expected)
+    left = kernel.attached(live.interface.ifindex)
+    if left is not None:
+        raise FastpathError(
+            live.interface.name, "after detaching, %s is still there" % _words(left), "Look at 'ip -details link show'"
+        )
+
+
+def _write_settings(kernel: Kernel, loaded: Candidate, settings: Settings) -> None:
+    with kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as opened:
+        opened.update(_FIRST, settings.pack())
+
+
+def _verify(kernel: Kernel, interface: Interface, mode: str, prog_id: int) -> None:
+    found = kernel.attached(interface.ifindex)
+    if found is None or (found.mode, found.prog_id) != (mode, prog_id):
+        there = _words(found) if found else "nothing"
+        reason = "the kernel accepted program %d (%s), but %s is attached" % (prog_id, mode, there)
+        raise FastpathError(interface.name, reason, "See who else manages XDP on this interface")
+
+
+def _actions(live: Live, mode: str, steps: t.Tuple[str, ...]) -> t.Tuple[str, ...]:
+    name, program = live.interface.name, live.program
+    words = {
+        "attach": "attach to %s (%s)" % (name, mode),
+        "configure": "change the settings of %s" % name,
+    }
+    if program is not None:
+        words["detach"] = "detach %s from %s" % (_words(program), name)
+        words["replace"] = "replace %s on %s in place" % (_words(program), name)
+    return tuple(words[step] for step in steps)
+
+
+def _words(program: Program) -> str:
+    return "program %d (%s, tag %s, %s)" % (program.prog_id, program.name or "no name", program.tag, program.mode)
+
+
+def _foreign(name: str, program: Program) -> FastpathError:
+    flag = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"}.get(program.mode, "xdp")
+    return FastpathError(
+        name,
+        "%s is attached, and it is not ours" % _words(program),
+        "Remove it (ip link set dev %s %s off), or set force=true to have it replaced" % (name, flag),
+    )
+
+
+def _not_attached(name: str, mode: str, refused: Refused) -> FastpathError:
+    remedies = {
+        errno.EOPNOTSUPP: "Use mode=auto or mode=generic",
+        errno.ERANGE: "Lower the MTU, or use mode=generic",
+        errno.EINVAL: "Lower the MTU, or use mode=generic",
+        errno.EPERM: "Run as root (CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON)",
+    }
+    remedy = remedies.get(refused.code, "See 'ip -details link show dev %s', then run the task again" % name)
+    reason = "the kernel refused to change its XDP program (%s): %s" % (mode, refused.words)
+    return FastpathError(name, reason, remedy, errno=refused.code)

@@ -1,0 +1,67 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What sysfs says of network interfaces, without netlink."""
+
+from __future__ import annotations
+
+import os
+import re
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+
+__all__ = ("Interface", "find_interface", "interface_names", "statistics")
+
+SYS_NET = "/sys/class/net"
+STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
+"""The ones of C(/sys/class/net/*/statistics) that matter here."""
+
+_NAME = re.compile(r"[^\s/:]{1,15}\Z")  # dev_valid_name() of the kernel
+
+
+class Interface(t.NamedTuple):
+    """A network interface as it is now."""
+
+    name: str
+    ifindex: int
+    driver: str
+    """As ethtool names it; V(virtual) where there is no driver behind it (bridge, veth, …)."""
+    mtu: int
+    operstate: str
+
+
+def interface_names() -> t.List[str]:
+    """Return the names of the interfaces of this network namespace, sorted."""
+    return sorted(name for name in os.listdir(SYS_NET) if os.path.isdir(os.path.join(SYS_NET, name)))
+
+
+def find_interface(name: str) -> Interface:
+    """Return the interface. Raises FastpathError where the name can't be one, or there is none."""
+    if not _NAME.match(name) or name in (".", ".."):
+        raise FastpathError(repr(name), "this can't be the name of an interface", "Use a name that 'ip link' shows")
+    if not os.path.isdir(os.path.join(SYS_NET, name)):
+        there = ", ".join(interface_names())
+        raise FastpathError(name, "there is no such interface", "This host has: %s" % there)
+    return Interface(
+        name, int(_read(name, "ifindex")), _driver(name), int(_read(name, "mtu")), _read(name, "operstate")
+    )
+
+
+def statistics(name: str) -> t.Dict[str, int]:
+    """Return the interface's own counters since it was made (packets, bytes)."""
+    return {key: int(_read(name, "statistics", key)) for key in STATISTICS}
+
+
+def _read(*parts: str) -> str:
+    with open(os.path.join(SYS_NET, *parts), encoding="ascii") as stream:
+        return stream.read().strip()
+
+
+def _driver(name: str) -> str:
+    try:
+        return os.path.basename(os.readlink(os.path.join(SYS_NET, name, "device", "driver")))
+    except OSError:
+        return "virtual"
