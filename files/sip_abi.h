@@ -87,13 +87,20 @@ enum sip_list {
 
 #define SIP_PORTS_MAX 8
 #define XSK_QUEUES_MAX 256
+#define RATE_SOURCES_MAX 65536
+#define TOP_SOURCES_MAX 1024
 
-/* .rodata: fixed when the program is loaded, so that the verifier removes what is not in use. */
+#define CONFIG_AF_XDP (1U << 0)		/* redirect to the socket of the queue, where there is one */
+#define CONFIG_FRAGS (1U << 1)		/* loaded with BPF_F_XDP_HAS_FRAGS: frames may come in several buffers */
+
+/*
+ * .rodata, all of it: fixed when the program is loaded, so that the verifier removes what is not in use.
+ */
 struct sip_config {
 	__u32 port_count;
 	__u16 ports[SIP_PORTS_MAX];	/* UDP destination ports, network byte order */
-	__u32 af_xdp;			/* 1: redirect to the socket of the queue, where there is one */
-	__u32 reserved;
+	__u32 flags;			/* CONFIG_* */
+	__u32 hz;			/* ticks per second of this kernel (_clock.py); the rate limit counts in them */
 };
 
 /* xdp_settings[0], one map per interface: what operators change while calls are up. */
@@ -117,6 +124,11 @@ struct sip_stats {
 	struct sip_count would_drop[REASON_SLOTS];	/* audit mode: the reason it would have been dropped for */
 	__u64 methods[METHOD_SLOTS];	/* requests whose method was read, whatever became of them */
 };
+
+/*
+ * Time is in ticks: the kernel's jiffies64, the one clock that costs a packet a single load (about 1 ns; the coarse
+ * clock costs 14, ktime 31). plugins/module_utils/_clock.py converts ticks to wall-clock time and back.
+ */
 
 /*
  * The value in hosts_v4 and hosts_v6 (hashes, key: the address in network byte order) and in prefixes_v4 and

@@ -13,6 +13,8 @@ import typing as t
 __all__ = (
     "COUNTERS",
     "CONFIG",
+    "CONFIG_AF_XDP",
+    "CONFIG_FRAGS",
     "GATE",
     "HOST_MAPS",
     "INTERFACE_MAPS",
@@ -25,6 +27,10 @@ __all__ = (
     "METHOD_SLOTS",
     "PORTS_MAX",
     "PROGRAM_NAME",
+    "RATE_BUCKET",
+    "RATE_CHURN",
+    "RATE_SOURCE",
+    "RATE_SOURCES_MAX",
     "REASONS",
     "REASON_SLOTS",
     "Reason",
@@ -115,9 +121,14 @@ LISTS = {"allow": 1, "block": 2}
 SETTING_AUDIT = 1
 PORTS_MAX = 8
 XSK_QUEUES_MAX = 256
+RATE_SOURCES_MAX = 65536
+TOP_SOURCES_MAX = 1024
+
+CONFIG_AF_XDP = 1
+CONFIG_FRAGS = 2
 
 CONFIG = struct.Struct("=I16sII")
-"""C(struct sip_config): port_count, ports (8 x u16, network byte order), af_xdp, reserved."""
+"""C(struct sip_config), which is all of .rodata: port_count, ports (8 x u16, network byte order), flags, hz (see C(_clock.py))."""
 
 SETTINGS = struct.Struct("=IIIIII")
 """C(struct sip_settings): flags, stealth_methods, malformed_scope, rate_per_second, rate_burst, reserved."""
@@ -140,7 +151,7 @@ class MapShape(t.NamedTuple):
     flags: int = 0
 
 
-_HASH, _ARRAY, _PERCPU_ARRAY, _LPM_TRIE, _XSKMAP = 1, 2, 6, 11, 17
+_HASH, _ARRAY, _PERCPU_ARRAY, _LRU_HASH, _LPM_TRIE, _XSKMAP = 1, 2, 6, 9, 11, 17
 _NO_PREALLOC = 1
 _STATS_SIZE = 16 * REASON_SLOTS * 2 + 8 * METHOD_SLOTS
 
@@ -158,6 +169,9 @@ INTERFACE_MAPS = (
     MapShape("xdp_stats", _PERCPU_ARRAY, 4, _STATS_SIZE, 1),
     MapShape("xdp_settings", _ARRAY, 4, SETTINGS.size, 1),
     MapShape("xsks_map", _XSKMAP, 4, 4, XSK_QUEUES_MAX),
+    MapShape("rate_sources", _LRU_HASH, RATE_SOURCE.size, RATE_BUCKET.size, RATE_SOURCES_MAX),
+    MapShape("rate_churn", _PERCPU_ARRAY, 4, RATE_CHURN.size, 1),
+    MapShape("top_sources", _PERCPU_ARRAY, 4, TOP_SOURCE.size, TOP_SOURCES_MAX),
 )
 """One per interface: its counters, its settings, its AF_XDP sockets (whose queue numbers are the interface's own)."""
 
