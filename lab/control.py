@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Start a lab, take it down, say how it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lab import access, limits, tree
+from lab.errors import LabError
+from lab.place import Place
+from lab.plan import Fleet, fleet
+from lab.progress import Progress
+
+BOOT_TIMEOUT = 60.0
+PER_HOST_TIMEOUT = 5.0
+NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup")
+
+
+@dataclass(frozen=True)
+class Record:
+    """Who runs the lab. A process id alone may by now be somebody else's; with the start time it is not."""
+
+    pid: int
+    started: int
+    sbcs: int
+    tree: str
+    inotify: int | None
+
+    def alive(self) -> bool:
+        """Whether that process is still there."""
+        return _start_time(self.pid) == self.started
+
+
+def record(place: Place) -> Record | None:
+    """The lab that was started here, alive or not."""
+    try:
+        return Record(**json.loads(place.record.read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def running(place: Place) -> Record:
+    """The lab that is up; an error where none is."""
+    found = record(place)
+    if not found or not found.alive():
+        raise LabError("no lab is up: start one with 'sudo script/lab up'")
+    return found
+
+
+def states(place: Place) -> dict[str, dict[str, object]]:
+    """Per host: its state (booting, up, off) and how often it has booted."""
+    try:
+        return json.loads(place.state.read_text())
+    except FileNotFoundError:
+        return {}
+
+
+def up(place: Place, sbcs: int, recipe: tree.Recipe, progress: Progress) -> Fleet:
+    """Start a lab and wait until every host answers."""
+    plan = fleet(sbcs)
+    found = record(place)
+    if found and found.alive():
+        if found.sbcs == sbcs and Path(found.tree).name == recipe.name:
+            progress.say("The lab is up already.")
+            return plan
+        raise LabError("another lab is up here: take it down first with 'sudo script/lab down'")
+    down(place)
+    shared = tree.ensure(recipe, progress)
+    begun = time.monotonic()
+    place.run.mkdir(parents=True, exist_ok=True)
+    access.make_keys(place)
+    try:
+        started = _start(place, plan, shared, limits.raise_inotify(plan, progress))
+        access.write_config(place, plan, started.pid)
+        _wait(place, plan, started)
+    except BaseException:
+        down(place)
+        raise
+    progress.say(f"{len(plan.hosts)} hosts are up after {time.monotonic() - begun:.1f} s: {' '.join(h.name for h in plan.hosts)}")
+    return plan
+
+
+def down(place: Place) -> bool:
+    """Remove every trace of the lab, also of one that crashed; whether there was any."""
+    found = record(place)
+    access.close(place)
+    if found and found.alive():
+        os.kill(found.pid, signal.SIGKILL)
+    _remove_cgroup(place.cgroup)
+    if found:
+        limits.restore_inotify(found.inotify)
+    if place.run.is_dir():
+        for path in place.run.iterdir():
+            if path.is_file() and not path.name.endswith(".log"):
+                path.unlink()
+    return found is not None
+
+
+def _start(place: Place, plan: Fleet, shared: Path, inotify: int | None) -> Record:
+    """The supervisor, in namespaces of its own, in a session of its own; unshare's death is its death."""
+    place.cgroup.mkdir()
+    program = str(Path(__file__).parent / "supervisor.py")
+    with place.log.open("wb") as log:
+        process = subprocess.Popen(
+            ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+            + [sys.executable, "-I", program, str(len(plan.sbcs)), str(shared), str(place.run)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=lambda: (place.cgroup / "cgroup.procs").write_text(f"{os.getpid()}") and None,
+        )
+    started = _start_time(process.pid)
+    assert started is not None, "a child that was not waited for keeps its entry"
+    new = Record(process.pid, started, len(plan.sbcs), str(shared), inotify)
+    place.record.write_text(json.dumps(asdict(new)))
+    return new
+
+
+def _wait(place: Place, plan: Fleet, started: Record) -> None:
+    deadline = time.monotonic() + BOOT_TIMEOUT + PER_HOST_TIMEOUT * len(plan.hosts)
+    while True:
+        now = states(place)
+        missing = [h.name for h in plan.hosts if now.get(h.name, {}).get("state") != "up"]
+        if not missing:
+            return
+        if os.waitpid(started.pid, os.WNOHANG)[0]:
+            raise LabError(f"the lab's supervisor ended:\n{place.log.read_text().strip()}")
+        off = [name for name in missing if now.get(name, {}).get("state") == "off"]
+        if off or time.monotonic() > deadline:
+            name = (off or missing)[0]
+            raise LabError(f"{name} {'ended' if off else 'does not answer'}; the end of {place.console(name)}:\n{_tail(place.console(name))}")
+        time.sleep(0.05)
+
+
+def _remove_cgroup(folder: Path) -> None:
+    """Whatever still runs in it is the lab's; then the folders, from the leaves up."""
+    if not folder.is_dir():
+        return
+    (folder / "cgroup.kill").write_text("1")
+    deadline = time.monotonic() + 10
+    while "populated 1" in (folder / "cgroup.events").read_text():
+        if time.monotonic() > deadline:
+            raise LabError(f"processes of the lab do not end; see {folder}/cgroup.procs and the folders in it")
+        time.sleep(0.02)
+    for path, _folders, _files in os.walk(folder, topdown=False):
+        os.rmdir(path)
+
+
+def _start_time(pid: int) -> int | None:
+    """In clock ticks since the machine's start; none where there is no such process, or only its remains."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in "ZX" else int(fields[19])
+
+
+def _tail(path: Path, lines: int = 20) -> str:
+    return "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else "(nothing)"

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The lab as Ansible sees it; lab/inventory prints this."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.place import Place
+from lab.plan import Fleet, Host
+
+
+def inventory(fleet: Fleet, place: Place) -> dict[str, Any]:
+    """Groups, their variables, and those of each host, as a dynamic inventory has them."""
+    peer_addresses = [f"{a}/{128 if ':' in a else 32}" for a in fleet.peer.sip_addresses]
+    return {
+        "_meta": {"hostvars": {h.name: _variables(h) for h in fleet.hosts}},
+        "all": {"children": ["sbcs", "outside", "traffic_sources"], "vars": _connection(place)},
+        "sbcs": {"hosts": [h.name for h in fleet.sbcs], "vars": {"vos_fastpath_allowlist": peer_addresses}},
+        "outside": {"hosts": [fleet.peer.name, fleet.scanner.name]},
+        "traffic_sources": {"children": ["outside"]},
+    }
+
+
+def _variables(host: Host) -> dict[str, Any]:
+    addresses = [{"interface": i.name, "ipv4": i.ip(4), "ipv6": i.ip(6)} for i in host.sip]
+    variables: dict[str, Any] = {"lab_sip": addresses}
+    if host.kind == "sbc":
+        variables["vos_fastpath_interfaces"] = [i.name for i in host.sip]
+    else:
+        variables["lab_trusted"] = host.kind == "peer"
+    return variables
+
+
+def _connection(place: Place) -> dict[str, Any]:
+    """ssh as the lab's own configuration has it. Ansible is told of the shared connections, or it would make its own."""
+    sharing = f"-o ControlMaster=auto -o ControlPersist=600 -o ControlPath={place.sockets}/%n"
+    return {
+        "ansible_user": "root",
+        "ansible_python_interpreter": "/usr/bin/python3",
+        "ansible_ssh_args": f"-F '{place.ssh_config}' {sharing}",
+        "ansible_ssh_pipelining": True,
+    }

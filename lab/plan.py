@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which hosts there are, which interfaces they have and which addresses: numbers only, nothing is done here.
+
+IPv4 addresses are of 198.18.0.0/15 (RFC 2544), IPv6 addresses of 2001:2::/48 (RFC 5180): both are set aside for
+benchmarks and are never seen on a real network.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MANAGEMENT = "mgmt"
+SIP = "sip"
+BRIDGES = {MANAGEMENT: "02:00:00:00:00:01", SIP: "02:00:00:00:00:02"}
+"""The switches and their MAC addresses. A bridge without a fixed one changes it whenever a port comes or goes."""
+
+CONTROLLER = "198.18.0.1/16"
+"""Where Ansible comes from, on the management network."""
+
+SBCS_DEFAULT = 3
+SBCS_MAX = 64
+"""The kernel's neighbour table, which all network namespaces share, is full at some 100 hosts."""
+
+SIP_PORT = 5060
+NATIVE = "enp1s0"
+GENERIC = "br-sip"
+
+
+@dataclass(frozen=True)
+class Interface:
+    """One interface of a host; ``port`` is the cable's end where the interface itself is a bridge inside the host."""
+
+    name: str
+    network: str
+    mac: str
+    addresses: tuple[str, ...]
+    port: str | None = None
+
+    @property
+    def cable(self) -> str:
+        """The veth device of the host: the interface itself, or the port of the bridge."""
+        return self.port or self.name
+
+    def ip(self, version: int) -> str:
+        """The address of this IP version, without its prefix length."""
+        wanted = (a for a in self.addresses if (":" in a) == (version == 6))
+        return next(wanted).split("/")[0]
+
+
+@dataclass(frozen=True)
+class Host:
+    """A machine of the lab: ``kind`` is sbc, peer (trusted) or scanner (not trusted)."""
+
+    name: str
+    kind: str
+    interfaces: tuple[Interface, ...]
+
+    @property
+    def management(self) -> str:
+        """The address that ssh goes to."""
+        return self.interfaces[0].ip(4)
+
+    @property
+    def sip(self) -> tuple[Interface, ...]:
+        """The interfaces on which SIP is spoken, in their order."""
+        return tuple(i for i in self.interfaces if i.network == SIP)
+
+    @property
+    def sip_addresses(self) -> tuple[str, ...]:
+        """All addresses at which SIP is spoken, without prefix lengths."""
+        return tuple(a.split("/")[0] for i in self.sip for a in i.addresses)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All hosts, in the order in which they are shown."""
+
+    hosts: tuple[Host, ...]
+
+    def of_kind(self, kind: str) -> tuple[Host, ...]:
+        """The hosts of one kind."""
+        return tuple(h for h in self.hosts if h.kind == kind)
+
+    @property
+    def sbcs(self) -> tuple[Host, ...]:
+        """The hosts to be protected."""
+        return self.of_kind("sbc")
+
+    @property
+    def peer(self) -> Host:
+        """The trusted outside host."""
+        return self.of_kind("peer")[0]
+
+    @property
+    def scanner(self) -> Host:
+        """The outside host nobody trusts."""
+        return self.of_kind("scanner")[0]
+
+
+def fleet(sbcs: int = SBCS_DEFAULT) -> Fleet:
+    """A fleet of so many SBCs, and the two outside hosts."""
+    if not 1 <= sbcs <= SBCS_MAX:
+        raise ValueError(f"{sbcs} SBC hosts: give a number from 1 to {SBCS_MAX}")
+    inside = tuple(_sbc(n, bridged=n == sbcs) for n in range(1, sbcs + 1))
+    return Fleet(hosts=(*inside, _outside("peer", 251), _outside("scanner", 252)))
+
+
+def _sbc(number: int, bridged: bool) -> Host:
+    """An SBC. The last one has a second trunk, on an interface whose driver refuses native XDP: a bridge."""
+    interfaces = [_management(1, number), Interface(NATIVE, SIP, _mac(1, 1, number), _trunk(1, number))]
+    if bridged:
+        interfaces.append(Interface(GENERIC, SIP, _mac(2, 1, number), _trunk(2, number), port="enp2s0"))
+    return Host(f"sbc{number}", "sbc", tuple(interfaces))
+
+
+def _outside(kind: str, number: int) -> Host:
+    """A host of the outside world: one cable, an address on both trunks."""
+    addresses = (*_trunk(1, number), *_trunk(2, number))
+    return Host(kind, kind, (_management(0, number), Interface(NATIVE, SIP, _mac(1, 0, number), addresses)))
+
+
+def _management(group: int, number: int) -> Interface:
+    return Interface("mgmt0", MANAGEMENT, _mac(0, group, number), (f"198.18.{group}.{number}/16",))
+
+
+def _trunk(trunk: int, number: int) -> tuple[str, str]:
+    """Addresses on a trunk; two trunks are two subnets on one switch, so that answers leave where requests came in."""
+    return f"198.19.{trunk}.{number}/24", f"2001:2:0:{trunk}::{number:x}/64"
+
+
+def _mac(network: int, group: int, number: int) -> str:
+    return f"02:00:00:{network + 1:02x}:{group:02x}:{number:02x}"
