@@ -8,6 +8,11 @@
 #define SIP_ABI_H
 
 /*
+ * Time is in ticks: the kernel's jiffies64, the one clock that costs a packet a single load (about 1 ns; the coarse
+ * clock costs 14, ktime 31). plugins/module_utils/_clock.py converts ticks to wall-clock time and back.
+ */
+
+/*
  * Why a packet got its verdict; exactly one per packet, in the order of the decision table (docs/verdicts.md).
  * The passes of rows 1 to 7 (no SIP port seen) are not counted: they are every RTP packet of the host.
  */
@@ -93,9 +98,7 @@ enum sip_list {
 #define CONFIG_AF_XDP (1U << 0)		/* redirect to the socket of the queue, where there is one */
 #define CONFIG_FRAGS (1U << 1)		/* loaded with BPF_F_XDP_HAS_FRAGS: frames may come in several buffers */
 
-/*
- * .rodata, all of it: fixed when the program is loaded, so that the verifier removes what is not in use.
- */
+/* .rodata, all of it: fixed when the program is loaded, so that the verifier removes what is not in use. */
 struct sip_config {
 	__u32 port_count;
 	__u16 ports[SIP_PORTS_MAX];	/* UDP destination ports, network byte order */
@@ -126,22 +129,17 @@ struct sip_stats {
 };
 
 /*
- * Time is in ticks: the kernel's jiffies64, the one clock that costs a packet a single load (about 1 ns; the coarse
- * clock costs 14, ktime 31). plugins/module_utils/_clock.py converts ticks to wall-clock time and back.
- */
-
-/*
  * The value in hosts_v4 and hosts_v6 (hashes, key: the address in network byte order) and in prefixes_v4 and
  * prefixes_v6 (tries, key: struct { __u32 prefixlen (host byte order); __u8 address[4 or 16]; }, host bits 0).
  * These four and list_gate are one per host, shared by all its interfaces.
  */
 struct list_entry {
 	__u32 lists;			/* bits of enum sip_list */
-	__u32 origin;			/* user space's own mark, the program ignores it */
-	__u64 allow_expires;		/* 0: never */
-	__u64 block_expires;		/* 0: never */
+	__u32 prefix_len;		/* of its own key, 32 or 128 for a host: leads from an expired prefix to the next shorter */
+	__u64 allow_expires;		/* tick from which on the bit is void; 0: never */
+	__u64 block_expires;
 	__u64 hits;
-	__u64 last_seen;		/* 0: not yet */
+	__u64 last_seen;		/* tick; 0: not yet */
 };
 
 /* list_gate[0]: a table is looked up only where its number is not 0. Set before the first entry, cleared after the last. */

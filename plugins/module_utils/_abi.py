@@ -128,13 +128,31 @@ CONFIG_AF_XDP = 1
 CONFIG_FRAGS = 2
 
 CONFIG = struct.Struct("=I16sII")
-"""C(struct sip_config), which is all of .rodata: port_count, ports (8 x u16, network byte order), flags, hz (see C(_clock.py))."""
+"""C(struct sip_config), which is all of .rodata: port_count, ports (8 x u16, network byte order), flags (C(CONFIG_*)), hz.
+
+C(hz) is the kernel's ticks per second, C(_clock.HZ).
+"""
 
 SETTINGS = struct.Struct("=IIIIII")
 """C(struct sip_settings): flags, stealth_methods, malformed_scope, rate_per_second, rate_burst, reserved."""
 
 LIST_ENTRY = struct.Struct("=IIQQQQ")
-"""C(struct list_entry): lists, origin, allow_expires, block_expires, hits, last_seen."""
+"""C(struct list_entry): lists, prefix_len (of its key, 32 or 128 for a host), allow_expires, block_expires, hits, last_seen.
+
+Times are in ticks, see C(_clock.py).
+"""
+
+RATE_SOURCE = struct.Struct("=8sI")
+"""C(struct rate_source): network (an IPv4 address and zeros, or the first 8 bytes of an IPv6 one), family (4 or 6)."""
+
+RATE_BUCKET = struct.Struct("=QQ")
+"""C(struct rate_bucket): filled, level."""
+
+RATE_CHURN = struct.Struct("=QQ")
+"""C(struct rate_churn): tick, created."""
+
+TOP_SOURCE = struct.Struct("=16sQQII")
+"""C(struct top_source): address (IPv4 as ::ffff:a.b.c.d), packets, last_seen (tick), reason, reserved."""
 
 GATE = struct.Struct("=IIIIII")
 """C(struct list_gate): entries in hosts_v4, hosts_v6, prefixes_v4, prefixes_v6; entries allowed, blocked."""
