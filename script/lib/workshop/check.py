@@ -15,6 +15,9 @@ from pathlib import Path
 
 from workshop import places, tally
 
+Heartbeat = Callable[[float, str], None]
+"""Told every second how long a check has taken, and the last line that it wrote."""
+
 STRANGERS = ("ANSIBLE_", "PYTEST_", "COVERAGE_", "PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV", "MYPY", "RUFF_")
 """Settings of whoever calls us that would change what the tools do."""
 
@@ -28,25 +31,26 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """A command that is to end with 0, and where it leaves JUnit files (a pattern below its own output folder)."""
+    """A command that is to end with 0."""
 
     name: str
     argv: tuple[str | Path, ...]
     cwd: Path = places.ROOT
     environment: Mapping[str, str] = field(default_factory=dict)
     report: Path | None = None
-    """A JUnit file, or a folder of them."""
+    """The JUnit file, or the folder of them, that it leaves; without it the check counts as one test."""
 
 
 def environment(more: Mapping[str, str]) -> dict[str, str]:
     """The surroundings of every check: the caller's without what would change results, plain and repeatable output."""
     kept = {key: value for key, value in os.environ.items() if not key.startswith(STRANGERS)}
-    fixed = {"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    path = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a plain su leaves these out, and bpftool is there
+    fixed = {"PATH": path, "LC_ALL": "C.UTF-8", "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     return {**kept, **fixed, **more}
 
 
-def run(check: Check, log: Path, heartbeat: Callable[[float, str], None]) -> tally.Tally:
-    """Run it, telling the heartbeat every second how long it has taken and the last line it wrote."""
+def run(check: Check, log: Path, heartbeat: Heartbeat) -> tally.Tally:
+    """Run it to its end, or to ours."""
     log.parent.mkdir(parents=True, exist_ok=True)
     argv = [str(word) for word in check.argv]
     with log.open("wb") as sink:
@@ -70,7 +74,7 @@ def run(check: Check, log: Path, heartbeat: Callable[[float, str], None]) -> tal
     return tally.of_check(process.returncode, reports)
 
 
-def _watch(process: subprocess.Popen[bytes], log: Path, heartbeat: Callable[[float, str], None]) -> None:
+def _watch(process: subprocess.Popen[bytes], log: Path, heartbeat: Heartbeat) -> None:
     begin = time.monotonic()
     while True:
         try:

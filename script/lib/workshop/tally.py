@@ -9,6 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+NOTHING_TO_DO = "No tests applicable."
+"""What ansible-test says where no file is of the kind that a test looks at: neither passed nor left out."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -75,6 +78,8 @@ def _of_case(case: ElementTree.Element) -> Tally:
         if found is not None:
             return failure(f"{name}: {_first_line(found)}")
     found = case.find("skipped")
+    if found is not None and NOTHING_TO_DO in (found.text or ""):
+        return Tally()
     if found is not None:
         return skip(f"{name}: {_first_line(found)}")
     return success()

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Run all checks and tests, or the parts that are named, installing what they need; logs are kept in tests/output.
+
+script/test [PART…]     the last line is "N passed, N failed, N skipped"; the exit status is 1 if any failed
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from workshop import check, places, setup, tally
+from workshop.parts import Part, all_parts
+from workshop.report import Report
+from workshop.tally import Tally
+from workshop.workspace import Workspace
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what the module says."""
+    parts = {part.name: part for part in all_parts()}
+    unknown = sorted(set(arguments) - set(parts))
+    if unknown:
+        print(f"{__doc__}\nParts: {' '.join(parts)}\ntest: no such part: {' '.join(unknown)}", file=sys.stderr)
+        return 2
+    chosen = [part for part in parts.values() if not arguments or part.name in arguments]
+    check.listen()
+    begin, report, total = time.monotonic(), Report(), Tally()
+    try:
+        with Workspace() as workspace:
+            for part in chosen:
+                total += run_part(part, workspace, report)
+    except check.Interrupted as interrupted:
+        total += tally.failure(f"interrupted by {interrupted}")
+    report.summary(total, begin)
+    return 1 if total.failed else 0
+
+
+def run_part(part: Part, workspace: Workspace, report: Report) -> Tally:
+    """What the part needs is installed, then its checks are made one after the other."""
+    begin, total = time.monotonic(), Tally()
+    report.part(part.name)
+    if part.root and os.geteuid() != 0:
+        return tally.skip(f"{part.name}: needs root (sudo script/test)")
+    if setup.main(part.needs) != 0:
+        return tally.failure(f"{part.name}: what it needs could not be installed")
+    output = places.OUTPUT / part.name
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    for each in part.checks(workspace):
+        total += _run_check(part, each, report)
+    report.part_end(part.name, time.monotonic() - begin)
+    return total
+
+
+def _run_check(part: Part, each: check.Check, report: Report) -> Tally:
+    begin = time.monotonic()
+    log = places.OUTPUT / part.name / f"{each.name.replace(' ', '_').replace(',', '')}.log"
+    report.begin(each.name)
+    found = check.run(each, log, lambda seconds, words: report.heartbeat(each.name, seconds, words))
+    report.end(each.name, found, time.monotonic() - begin, log)
+    where = f"{part.name}, {each.name}: "
+    return replace(
+        found,
+        failures=tuple(where + words for words in found.failures),
+        skips=tuple(where + words for words in found.skips),
+    )

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a run says: a line for each check while it goes on, and at the end why, how long, how many."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from workshop import check, places
+from workshop.tally import Tally
+
+SILENCE = 30.0
+"""Seconds after which a log (no terminal) is told that a check is still at work."""
+
+TAIL = 40
+"""Lines of a failed check's log that are shown at once."""
+
+
+class Report:
+    """Speaks on standard output; on a terminal a running check has a line that changes."""
+
+    def __init__(self) -> None:
+        self._live = sys.stdout.isatty()
+        self._spoken = 0.0
+        self._times: list[tuple[str, float]] = []
+
+    def part(self, name: str) -> None:
+        """A part begins."""
+        self._say(f"== {name}")
+
+    def begin(self, name: str) -> None:
+        """A check begins."""
+        self._spoken = 0.0
+        if self._live:
+            self._over(f"   {name} …")
+
+    def heartbeat(self, name: str, seconds: float, words: str) -> None:
+        """A check is still at work."""
+        if self._live:
+            self._over(f"   {name} … {seconds:.0f} s  {words}")
+        elif seconds - self._spoken >= SILENCE:
+            self._spoken = seconds
+            self._say(f"   {name} … {seconds:.0f} s  {words}")
+
+    def end(self, name: str, tally: Tally, seconds: float, log: Path) -> None:
+        """A check has ended."""
+        self._over("")
+        mark = "FAILED" if tally.failed else "ok"
+        self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
+        if tally.failed and log.is_file():
+            self._say(*(f"      | {line}" for line in check.tail(log, TAIL)))
+            self._say(f"      whole log: {log.relative_to(places.ROOT)}")
+
+    def part_end(self, name: str, seconds: float) -> None:
+        """A part has ended."""
+        self._times.append((name, seconds))
+
+    def summary(self, tally: Tally, begin: float) -> None:
+        """The end of it all; the last line is the count."""
+        self._over("")
+        if tally.skips:
+            self._say("", "Skipped:", *(f"   {words}" for words in tally.skips))
+        if tally.failures:
+            self._say("", "Failed:", *(f"   {words}" for words in tally.failures))
+        times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self._times)
+        self._say("", f"Times: {times}; together {time.monotonic() - begin:.0f} s", str(tally))
+
+    def _say(self, *lines: str) -> None:
+        print(*lines, sep="\n", flush=True)
+
+    def _over(self, words: str) -> None:
+        if self._live:
+            print(f"\r\x1b[K{words[:110]}", end="", flush=True)
