@@ -20,11 +20,12 @@ ENVIRONMENTS = {"test": "pyroute2 0.9", "test-old": "pyroute2 0.7"}
 COVERAGE = ("--cov=plugins", "--cov-branch", "--cov-report=term-missing:skip-covered")
 
 
-def pytest(part: str, environment: str, *options: str, wrapper: tuple[Path, ...] = ()) -> Check:
+def pytest(part: str, environment: str, *options: str, wrapper: tuple[str | Path, ...] = ()) -> Check:
     """pytest on the tests of a part, by the interpreter of an environment."""
     report = places.OUTPUT / part / f"{environment}.xml"
-    base = (*wrapper, places.python(environment), "-m", "pytest", f"tests/{part}", "--durations=5", f"--junit-xml={report}")
-    return Check(f"pytest, {ENVIRONMENTS[environment]}", (*base, *options), report=report)
+    program: tuple[str | Path, ...] = (*wrapper, places.python(environment), "-m", "pytest")
+    argv = (*program, f"tests/{part}", "--durations=5", f"--junit-xml={report}", *options)
+    return Check(f"pytest, {ENVIRONMENTS[environment]}", argv, report=report)
 
 
 def unit(_workspace: Workspace) -> Iterator[Check]:

@@ -86,5 +86,9 @@ def _of_case(case: ElementTree.Element) -> Tally:
 
 
 def _first_line(element: ElementTree.Element) -> str:
-    text = element.get("message") or element.text or "no reason given"
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+    """The reason in one line; ansible-test's message ends in a colon, and what it announces is the text."""
+    message = (element.get("message") or "").strip()
+    text = (element.text or "").strip()
+    if message.endswith(":"):
+        return " | ".join(text.splitlines()) or message
+    return next(iter((message or text).splitlines()), "no reason given")
