@@ -4,10 +4,10 @@
 
 from __future__ import annotations
 
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree import ElementTree
 
 NOTHING_TO_DO = "No tests applicable."
 """What ansible-test says where no file is of the kind that a test looks at: neither passed nor left out."""
