@@ -14,7 +14,12 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, find_interface, interface_names
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
+    Interface,
+    find_interface,
+    interface_names,
+    statistics,
+)
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
@@ -51,6 +56,10 @@ class Kernel:
     def interface(self, name: str) -> Interface:
         """Return the interface. Raises FastpathError where there is none."""
         return find_interface(name)
+
+    def statistics(self, name: str) -> t.Dict[str, int]:
+        """Return the interface's own counters."""
+        return statistics(name)
 
     def attached(self, ifindex: int) -> t.Optional[Program]:
         """Return what is attached to the interface."""

@@ -16,7 +16,20 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, HOS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
 
-__all__ = ("Changes", "Entry", "ListKernel", "apply", "gate_of", "has_allowed", "plan", "read", "read_gate", "sizes")
+__all__ = (
+    "Changes",
+    "Entries",
+    "Entry",
+    "ListKernel",
+    "after",
+    "apply",
+    "gate_of",
+    "has_allowed",
+    "plan",
+    "read",
+    "read_gate",
+    "sizes",
+)
 
 TABLES = tuple(shape.name for shape in HOST_MAPS if shape.value_size == LIST_ENTRY.size)
 _GATE = "list_gate"
@@ -27,7 +40,7 @@ class Entry(t.NamedTuple):
     """C(struct list_entry)."""
 
     lists: int
-    origin: int = 0
+    prefix_len: int
     allow_expires: int = 0
     block_expires: int = 0
     hits: int = 0
@@ -100,19 +113,33 @@ def plan(current: Entries, wanted: t.Sequence[Prefix], name: str, state: str) ->
     return Changes(add, tuple(sorted(listed.difference(wanted))) if state == "exact" else ())
 
 
-def apply(kernel: ListKernel, current: Entries, name: str, changes: Changes) -> Entries:
-    """Make the changes in the kernel, additions first, and return what is there then. Raises FastpathError."""
-    after = _after(current, LISTS[name], changes)
-    _check_room(after)
+def after(current: Entries, name: str, changes: Changes) -> Entries:
+    """Return what is there once the changes are made. Raises FastpathError where a table can't hold it."""
+    bit = LISTS[name]
+    entries = dict(current)
+    for prefix in changes.add:
+        old = entries.get(prefix, Entry(0, prefix.length))
+        entries[prefix] = old._replace(lists=old.lists | bit)
+    for prefix in changes.remove:
+        left = entries[prefix]._replace(lists=entries[prefix].lists & ~bit)
+        if left.lists:
+            entries[prefix] = left
+        else:
+            del entries[prefix]
+    _check_room(entries)
+    return entries
+
+
+def apply(kernel: ListKernel, current: Entries, wanted: Entries) -> None:
+    """Bring the kernel from the current entries to the wanted ones, additions first. Raises FastpathError."""
     kernel.require_host_maps()
-    touched = set(changes.add + changes.remove)
-    _set_gate(kernel, gate_of({**current, **after}))
+    _set_gate(kernel, gate_of({**current, **wanted}))
+    touched = [prefix for prefix in {**current, **wanted} if current.get(prefix) != wanted.get(prefix)]
     for table in TABLES:
         mine = [prefix for prefix in touched if prefix.table == table]
         if mine:
-            _write(kernel, table, mine, after)
-    _set_gate(kernel, gate_of(after))
-    return after
+            _write(kernel, table, mine, wanted)
+    _set_gate(kernel, gate_of(wanted))
 
 
 def gate_of(entries: Entries) -> bytes:
@@ -130,22 +157,8 @@ def read_gate(kernel: ListKernel) -> t.Optional[bytes]:
         return opened.lookup(_FIRST)
 
 
-def _after(current: Entries, bit: int, changes: Changes) -> Entries:
-    after = dict(current)
-    for prefix in changes.add:
-        old = after.get(prefix, Entry(0))
-        after[prefix] = old._replace(lists=old.lists | bit)
-    for prefix in changes.remove:
-        left = after[prefix]._replace(lists=after[prefix].lists & ~bit)
-        if left.lists:
-            after[prefix] = left
-        else:
-            del after[prefix]
-    return after
-
-
-def _check_room(after: Entries) -> None:
-    counts = _counts(after)
+def _check_room(entries: Entries) -> None:
+    counts = _counts(entries)
     for shape in HOST_MAPS:
         wanted = counts.get(shape.name, 0)
         if wanted > shape.max_entries:
@@ -156,13 +169,13 @@ def _check_room(after: Entries) -> None:
             )
 
 
-def _write(kernel: ListKernel, table: str, mine: t.Sequence[Prefix], after: Entries) -> None:
+def _write(kernel: ListKernel, table: str, mine: t.Sequence[Prefix], wanted: Entries) -> None:
     opened = kernel.host_map(table)
     assert opened is not None  # require_host_maps() made it
     with opened:
         try:
-            opened.update_many([(p.key, LIST_ENTRY.pack(*after[p])) for p in mine if p in after])
-            opened.delete_many([p.key for p in mine if p not in after])
+            opened.update_many([(p.key, LIST_ENTRY.pack(*wanted[p])) for p in mine if p in wanted])
+            opened.delete_many([p.key for p in mine if p not in wanted])
         except OSError as error:
             raise FastpathError(table, reason_of(error), "Run the task again: it makes what is missing") from error
 

@@ -12,6 +12,8 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
     CONFIG,
+    CONFIG_AF_XDP,
+    CONFIG_FRAGS,
     MALFORMED_SCOPES,
     METHODS,
     PORTS_MAX,
@@ -44,16 +46,17 @@ class Config(t.NamedTuple):
             raise FastpathError("ports", reason, "Name the ports SIP arrives on")
         return Config(tuple(sorted(set(self.ports))), self.af_xdp)
 
-    def pack(self) -> bytes:
-        """Return C(struct sip_config)."""
+    def pack(self, frags: bool, hz: int) -> bytes:
+        """Return C(struct sip_config) for a program loaded with or without frags, on a kernel with C(hz) ticks a second."""
         ports = _PORTS.pack(*self.ports, *(0,) * (PORTS_MAX - len(self.ports)))
-        return CONFIG.pack(len(self.ports), ports, self.af_xdp, 0)
+        flags = (CONFIG_AF_XDP if self.af_xdp else 0) | (CONFIG_FRAGS if frags else 0)
+        return CONFIG.pack(len(self.ports), ports, flags, hz)
 
     @classmethod
     def unpack(cls, raw: bytes) -> Config:
         """Read C(struct sip_config)."""
-        count, ports, af_xdp, _reserved = CONFIG.unpack(raw)
-        return cls(_PORTS.unpack(ports)[:count], bool(af_xdp))
+        count, ports, flags, _hz = CONFIG.unpack(raw)
+        return cls(_PORTS.unpack(ports)[:count], bool(flags & CONFIG_AF_XDP))
 
 
 class Settings(t.NamedTuple):

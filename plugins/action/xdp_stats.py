@@ -1,0 +1,39 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Answer the query of xdp_stats here, so that no managed host needs jmespath."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Adds C(answer)."""
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        """Run the module and evaluate the expression on its facts."""
+        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
+        expression = self._task.args.get("query")
+        search = _compiled(expression) if expression else None
+        result.update(self._execute_module("vos.fastpath.xdp_stats", task_vars=task_vars))
+        if search is not None and not result.get("failed"):
+            result["answer"] = search(result["ansible_facts"]["vos_fastpath"])
+        return result
+
+
+def _compiled(expression: str) -> t.Callable[[t.Any], t.Any]:
+    """Return the search, before the host is troubled with a query that can't be answered."""
+    try:
+        import jmespath
+    except ImportError as error:
+        raise AnsibleActionFail("query: jmespath is not installed on the controller. Install it: pip install jmespath") from error
+    try:
+        return jmespath.compile(expression).search
+    except jmespath.exceptions.JMESPathError as error:
+        raise AnsibleActionFail("query: %s: it is no JMESPath expression: %s. See https://jmespath.org" % (expression, error)) from error

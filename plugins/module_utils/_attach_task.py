@@ -1,0 +1,79 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The task of xdp_attach: its parameters, and its result as documented."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import Outcome, Wanted, attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+
+__all__ = ("ARGUMENT_SPEC", "attach_task")
+
+OBJECT = "/var/lib/vos-fastpath/build/sip_logic.bpf.o"
+_CONFIG, _SETTINGS = Config(), Settings()
+
+ARGUMENT_SPEC: t.Dict[str, t.Any] = {
+    "interfaces": {"type": "list", "elements": "str", "required": True, "aliases": ["interface"]},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "mode": {"type": "str", "choices": ["auto", "native", "generic", "offload"], "default": "auto"},
+    "object": {"type": "path", "default": OBJECT},
+    "ports": {"type": "list", "elements": "int", "default": list(_CONFIG.ports)},
+    "af_xdp": {"type": "bool", "default": _CONFIG.af_xdp},
+    "stealth": {"type": "list", "elements": "str", "default": list(_SETTINGS.stealth)},
+    "malformed": {"type": "str", "choices": ["off", "untrusted", "all"], "default": _SETTINGS.malformed},
+    "audit": {"type": "bool", "default": _SETTINGS.audit},
+    "rate_limit": {"type": "int", "default": _SETTINGS.rate_limit},
+    "rate_burst": {"type": "int", "default": _SETTINGS.rate_burst},
+    "allow_empty_allowlist": {"type": "bool", "default": False},
+    "force": {"type": "bool", "default": False},
+    "keep_lists": {"type": "bool", "default": True},
+}
+
+
+def attach_task(params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None) -> t.Dict[str, t.Any]:
+    """Attach or detach, and say what was done. Raises FastpathError."""
+    kernel = kernel or Kernel()
+    names = list(dict.fromkeys(params["interfaces"]))
+    if not names:
+        raise FastpathError("interfaces", "the list is empty", "Name the interfaces that SIP arrives on")
+    wanted = _wanted(params)
+    if params["state"] == "present":
+        return _result(attach(kernel, names, wanted, check))
+    return _result(detach(kernel, names, params["force"], params["keep_lists"], check))
+
+
+def _wanted(params: t.Dict[str, t.Any]) -> Wanted:
+    config = Config(tuple(params["ports"]), params["af_xdp"]).check()
+    settings = Settings(
+        tuple(params["stealth"]), params["malformed"], params["audit"], params["rate_limit"], params["rate_burst"]
+    ).check()
+    return Wanted(params["object"], params["mode"], config, settings, params["force"], params["allow_empty_allowlist"])
+
+
+def _result(outcomes: t.Sequence[Outcome]) -> t.Dict[str, t.Any]:
+    actions = [action for outcome in outcomes for action in outcome.actions]
+    before = {outcome.before.interface.name: outcome.before.describe() for outcome in outcomes}
+    after = {outcome.before.interface.name: outcome.after for outcome in outcomes}
+    interfaces = {}
+    for outcome in outcomes:
+        interface = outcome.before.interface
+        interfaces[interface.name] = {
+            "ifindex": interface.ifindex,
+            "driver": interface.driver,
+            **outcome.after,
+            "native_refused": outcome.native_refused,
+            "actions": list(outcome.actions),
+        }
+    return {
+        "changed": bool(actions),
+        "actions": actions,
+        "interfaces": interfaces,
+        "diff": {"before": before, "after": after},
+    }

@@ -1,0 +1,57 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module does around its task: arguments in, one error out, one writer at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+
+__all__ = ("Task", "locked", "run")
+
+LOCK = "/run/vos-fastpath.lock"
+
+Task = t.Callable[[t.Dict[str, t.Any], bool], t.Dict[str, t.Any]]
+"""Takes the parameters and whether this is check mode, returns the result; C(warnings) in it are shown."""
+
+
+def run(argument_spec: t.Dict[str, t.Any], task: Task, reads_only: bool = False, **kwargs: t.Any) -> None:
+    """Be an Ansible module."""
+    module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **kwargs)
+    try:
+        _require_root()
+        with contextlib.nullcontext() if reads_only or module.check_mode else locked(LOCK):
+            result = task(module.params, module.check_mode)
+    except FastpathError as error:
+        module.fail_json(msg=str(error), **error.details)
+    for warning in result.pop("warnings", ()):
+        module.warn(warning)
+    module.exit_json(**result)
+
+
+@contextlib.contextmanager
+def locked(path: str) -> t.Iterator[None]:
+    """Wait until nobody else changes this host's filter. The lock goes with the process, however it ends."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FastpathError(path, "the lock can't be opened: " + reason_of(error), "See what is there") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _require_root() -> None:
+    if os.geteuid() != 0:
+        raise FastpathError("user id %d" % os.geteuid(), "BPF needs root", "Set become: true")

@@ -1,0 +1,215 @@
+#!/usr/bin/python
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: xdp_attach
+short_description: Attach the SIP filter to network interfaces
+version_added: 0.1.0
+description:
+  - Loads the BPF object that M(vos.fastpath.xdp_build) made and attaches it with XDP to network interfaces, or takes it off.
+  - A live filter is upgraded in place, by the kernel's own compare-and-swap; at no moment is a packet unfiltered, and the
+    counters, the lists and the AF_XDP sockets stay. Only a change of O(mode) takes the filter off for a moment, since the
+    kernel can't have two modes at once, and only when the other mode is asked for by name.
+  - What the kernel says is attached afterwards is compared with what was asked for; anything else is an error.
+  - Each interface has a program of its own, with its own counters, settings and AF_XDP sockets; the lists are shared.
+author:
+  - The vos.fastpath authors (@vos)
+extends_documentation_fragment:
+  - vos.fastpath.attributes
+requirements:
+  - pyroute2 on the managed host (Debian and RHEL C(python3-pyroute2)), any version; only to change an attachment
+attributes:
+  check_mode:
+    support: full
+    details:
+      - The object is loaded and verified, but not attached. Where there is none yet, the tag is empty.
+      - With O(mode=auto) on an interface without a program, only the driver can tell the mode, so V(auto) is reported.
+  diff_mode:
+    support: full
+options:
+  interfaces:
+    description:
+      - The names of the interfaces that SIP arrives on.
+      - XDP belongs on the device that receives, so name the NIC below a VLAN device.
+    type: list
+    elements: str
+    required: true
+    aliases: [interface]
+  state:
+    description:
+      - V(present) attaches the filter, V(absent) takes it off.
+      - A program that is not ours is never touched unless O(force=true).
+    type: str
+    choices: [present, absent]
+    default: present
+  mode:
+    description:
+      - V(native) runs in the driver, V(generic) in the kernel's stack on any interface, V(offload) on the NIC.
+      - V(auto) tries native, then generic; a filter that is attached already keeps its mode.
+      - V(offload) needs a NIC that executes BPF, and has not been tested with one.
+    type: str
+    choices: [auto, native, generic, offload]
+    default: auto
+  object:
+    description: The BPF object on the managed host.
+    type: path
+    default: /var/lib/vos-fastpath/build/sip_logic.bpf.o
+  ports:
+    description: The UDP destination ports that are SIP, 1 to 8 of them.
+    type: list
+    elements: int
+    default: [5060]
+  af_xdp:
+    description: Whether good requests go to the AF_XDP socket of their receive queue where one is bound, else to the stack.
+    type: bool
+    default: true
+  stealth:
+    description:
+      - Requests with these methods (RFC 3261, section 7.1; in any case of letters) are dropped unless their source is on the
+        allowlist.
+      - V(other) stands for every method that is not registered with IANA, V(all) for every method. An empty list is off.
+    type: list
+    elements: str
+    default: [OPTIONS]
+  malformed:
+    description: Whose malformed messages are dropped, those of sources that are not on the allowlist, or everybody's.
+    type: str
+    choices: ['off', untrusted, all]
+    default: untrusted
+  audit:
+    description: Count what would be dropped, and pass it to the stack. For looking before leaping.
+    type: bool
+    default: false
+  rate_limit:
+    description: Requests per second that a source may send that is not on the allowlist (IPv6 by /64). V(0) is off.
+    type: int
+    default: 0
+  rate_burst:
+    description: Requests that such a source may send at once before O(rate_limit) holds.
+    type: int
+    default: 1000
+  allow_empty_allowlist:
+    description: Attach with O(stealth) on although the allowlist is empty, so that nobody at all gets an answer to such requests.
+    type: bool
+    default: false
+  force:
+    description: Replace, or take off, also a program that is not ours.
+    type: bool
+    default: false
+  keep_lists:
+    description: With O(state=absent), whether the lists stay in the kernel for the next time; V(false) removes all pins.
+    type: bool
+    default: true
+seealso:
+  - module: vos.fastpath.xdp_build
+  - module: vos.fastpath.xdp_allowlist
+  - module: vos.fastpath.xdp_stats
+"""
+
+EXAMPLES = r"""
+- name: Attach the filter, native where the driver can, else generic
+  vos.fastpath.xdp_attach:
+    interfaces:
+      - enp1s0
+    allow_empty_allowlist: true
+
+- name: See what it would drop, before it does
+  vos.fastpath.xdp_attach:
+    interfaces:
+      - enp1s0
+    ports: [5060, 5080]
+    stealth: [OPTIONS, other]
+    audit: true
+    allow_empty_allowlist: true
+
+- name: Take it off, and forget the lists
+  vos.fastpath.xdp_attach:
+    interfaces:
+      - enp1s0
+    state: absent
+    keep_lists: false
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, in words; in check mode what would be.
+  returned: success
+  type: list
+  elements: str
+  sample: ["attach to enp1s0 (native)"]
+interfaces:
+  description: What is on each interface now, by its name.
+  returned: success
+  type: dict
+  contains:
+    attached:
+      description: Whether a program is attached.
+      returned: always
+      type: bool
+    mode:
+      description: The mode it was attached in.
+      returned: when a program is attached
+      type: str
+      sample: native
+    prog_id:
+      description: The kernel's number of the program.
+      returned: when a program is attached
+      type: int
+    prog_name:
+      description: The program's name.
+      returned: when a program is attached
+      type: str
+      sample: sip_logic
+    tag:
+      description: The kernel's digest of its instructions.
+      returned: when a program is attached
+      type: str
+      sample: 1c0ffee1c0ffee11
+    ours:
+      description: Whether it is this collection's.
+      returned: when a program is attached
+      type: bool
+    native_refused:
+      description: After falling back to generic, why the driver refused native, in the kernel's words; else null.
+      returned: always
+      type: str
+      sample: Underlying driver does not support XDP in native mode
+    actions:
+      description: What was done on this interface, in words.
+      returned: always
+      type: list
+      elements: str
+    ifindex:
+      description: The kernel's number of the interface. Its maps are pinned under C(/sys/fs/bpf/vos_fastpath/if<ifindex>).
+      returned: always
+      type: int
+    driver:
+      description: The driver behind it, V(virtual) where there is no device.
+      returned: always
+      type: str
+    ports:
+      description: As the option, as it is in the kernel; likewise C(af_xdp), C(stealth), C(malformed), C(audit), C(rate_limit), C(rate_burst).
+      returned: when our program is attached
+      type: list
+      elements: int
+log:
+  description: The end of libbpf's log, with the verifier's words.
+  returned: when the object could not be loaded
+  type: str
+"""
+
+from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task
+from ansible_collections.vos.fastpath.plugins.module_utils._tasks import run
+
+
+def main() -> None:
+    run(ARGUMENT_SPEC, attach_task)
+
+
+if __name__ == "__main__":
+    main()
