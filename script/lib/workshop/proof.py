@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from workshop import check, places, setup, tally
@@ -34,28 +34,30 @@ def main(arguments: Sequence[str]) -> int:
     try:
         with Workspace() as workspace:
             for part in chosen:
-                total += run_part(part, workspace, report)
+                for found in run_part(part, workspace, report):
+                    total += found  # one by one, so that an interrupted run tells what it knows
     except check.Interrupted as interrupted:
         total += tally.failure(f"interrupted by {interrupted}")
     report.summary(total, begin)
     return 1 if total.failed else 0
 
 
-def run_part(part: Part, workspace: Workspace, report: Report) -> Tally:
+def run_part(part: Part, workspace: Workspace, report: Report) -> Iterator[Tally]:
     """What the part needs is installed, then its checks are made one after the other."""
-    begin, total = time.monotonic(), Tally()
+    begin = time.monotonic()
     report.part(part.name)
     if part.root and os.geteuid() != 0:
-        return tally.skip(f"{part.name}: needs root (sudo script/test)")
+        yield tally.skip(f"{part.name}: needs root (sudo script/test)")
+        return
     if setup.main(part.needs) != 0:
-        return tally.failure(f"{part.name}: what it needs could not be installed")
+        yield tally.failure(f"{part.name}: what it needs could not be installed")
+        return
     output = places.OUTPUT / part.name
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     for each in part.checks(workspace):
-        total += _run_check(part, each, report)
+        yield _run_check(part, each, report)
     report.part_end(part.name, time.monotonic() - begin)
-    return total
 
 
 def _run_check(part: Part, each: check.Check, report: Report) -> Tally:

@@ -14,8 +14,8 @@ from workshop.tally import Tally
 SILENCE = 30.0
 """Seconds after which a log (no terminal) is told that a check is still at work."""
 
-TAIL = 40
-"""Lines of a failed check's log that are shown at once."""
+TAIL, WIDTH = 40, 300
+"""Lines of a failed check's log that are shown at once, and characters of each."""
 
 
 class Report:
@@ -50,7 +50,7 @@ class Report:
         mark = "FAILED" if tally.failed else "ok"
         self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
         if tally.failed and log.is_file():
-            self._say(*(f"      | {line}" for line in check.tail(log, TAIL)))
+            self._say(*(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)))
             self._say(f"      whole log: {log.relative_to(places.ROOT)}")
 
     def part_end(self, name: str, seconds: float) -> None:
