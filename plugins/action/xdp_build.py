@@ -22,7 +22,7 @@ class ActionModule(ActionBase):
         """Run the module with the sources."""
         result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
         arguments = dict(self._task.args)
-        if arguments.get("sources") is None:
+        if arguments.get("sources") is None and arguments.get("state") != "absent":
             arguments["sources"] = {path.name: path.read_text("utf-8") for path in sorted(FILES.glob("*.[ch]"))}
         result.update(self._execute_module("vos.fastpath.xdp_build", module_args=arguments, task_vars=task_vars))
         return result

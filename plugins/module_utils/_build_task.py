@@ -11,6 +11,7 @@ was made from. Something is made again only when what it is made from is another
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -29,11 +30,13 @@ DIRECTORY = "/var/lib/vos-fastpath"
 BTF = "/sys/kernel/btf/vmlinux"
 OBJECT, HEADER, RECORD = "sip_logic.bpf.o", "vmlinux.h", "build.json"
 SOURCE = "sip_logic.bpf.c"
+PARTS = ("src", "build")
 FLAGS = ("-target", "bpf", "-O2", "-mcpu=v3", "-g", "-Wall", "-Wextra", "-Werror")
 UAPI_FLAGS = ("-DSIP_UAPI_HEADERS", "-I/usr/include/%s-linux-gnu" % platform.machine())
 """Where the kernel has no BTF: the headers of the distribution."""
 
 ARGUMENT_SPEC: t.Dict[str, t.Any] = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "directory": {"type": "path", "default": DIRECTORY},
     "sources": {"type": "dict"},
     "clang": {"type": "str", "default": "clang"},
@@ -77,11 +80,16 @@ class Tools:
 
 
 def build_task(params: t.Dict[str, t.Any], check: bool, tools: t.Optional[Tools] = None) -> t.Dict[str, t.Any]:
-    """Build the object if what is there was made from something else. Raises FastpathError."""
-    tools = tools or Tools(params["clang"])
+    """Build the object if what is there was made from something else, or remove it. Raises FastpathError."""
+    _check_directory(params["directory"])
+    if params["state"] == "absent":
+        return _remove(params["directory"], check)
+    return _bring(tools or Tools(params["clang"]), params, check)
+
+
+def _bring(tools: Tools, params: t.Dict[str, t.Any], check: bool) -> t.Dict[str, t.Any]:
     directory, sources = params["directory"], params["sources"]
     _check_sources(sources)
-    _check_directory(directory)
     have_btf = os.path.exists(BTF)
     wanted = {
         "sources": {name: _digest(text.encode()) for name, text in sorted(sources.items())},
@@ -100,6 +108,18 @@ def build_task(params: t.Dict[str, t.Any], check: bool, tools: t.Optional[Tools]
     return result
 
 
+def _remove(directory: str, check: bool) -> t.Dict[str, t.Any]:
+    """Remove what was built, and the folder unless somebody keeps other things in it."""
+    mine = [path for path in (os.path.join(directory, part) for part in PARTS) if os.path.lexists(path)]
+    if mine and not check:
+        for path in mine:
+            shutil.rmtree(path)
+        with contextlib.suppress(OSError):
+            os.rmdir(directory)
+    diff = {"before": "".join(path + "\n" for path in mine), "after": ""}
+    return {"changed": bool(mine), "directory": directory, "removed": mine, "diff": diff}
+
+
 def _check_sources(sources: t.Optional[t.Dict[str, t.Any]]) -> None:
     remedy = "Run the module by its full name vos.fastpath.xdp_build, so that the controller sends the collection's files"
     if not sources or SOURCE not in sources:
@@ -113,7 +133,7 @@ def _check_directory(directory: str) -> None:
     """Refuse a folder through which somebody else could make root write elsewhere, or run their code in the kernel."""
     if not os.path.isabs(directory):
         raise FastpathError(directory, "the directory has to be an absolute path", "The default is %s" % DIRECTORY)
-    for path in (directory, *(os.path.join(directory, part) for part in ("src", "build"))):
+    for path in (directory, *(os.path.join(directory, part) for part in PARTS)):
         try:
             found = os.lstat(path)
         except FileNotFoundError:
@@ -151,7 +171,7 @@ def _build(
         os.makedirs(directory, mode=0o755, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".new-", dir=directory) as work:
             record = _build_in(tools, work, sources, wanted)
-            for part in ("src", "build"):
+            for part in PARTS:
                 _swap(os.path.join(work, part), os.path.join(directory, part))
     except OSError as error:
         raise FastpathError(directory, reason_of(error), "Make room or name another directory") from error

@@ -31,6 +31,12 @@ attributes:
   diff_mode:
     support: full
 options:
+  state:
+    description:
+      - V(present) builds, V(absent) removes what was built, and O(directory) with it if nothing else is in it.
+    type: str
+    choices: [present, absent]
+    default: present
   directory:
     description:
       - Where source and object are kept. It and its folders have to belong to root, and nobody else may write to them.
@@ -61,36 +67,45 @@ EXAMPLES = r"""
   vos.fastpath.xdp_build:
     directory: /opt/vos-fastpath
     clang: clang-19
+
+- name: Remove what was built
+  vos.fastpath.xdp_build:
+    state: absent
 """
 
 RETURN = r"""
 object:
   description: The path of the BPF object.
-  returned: success
+  returned: when O(state=present)
   type: str
   sample: /var/lib/vos-fastpath/build/sip_logic.bpf.o
 directory:
   description: As the option.
   returned: success
   type: str
+removed:
+  description: The folders that were removed, or in check mode would be.
+  returned: when O(state=absent)
+  type: list
+  elements: str
 reasons:
   description: Why it was built, or in check mode would be; empty where nothing changed.
-  returned: success
+  returned: when O(state=present)
   type: list
   elements: str
   sample: ["the kernel BTF changed"]
 sha256:
   description: The digest of the object; null where there is none yet.
-  returned: success
+  returned: when O(state=present)
   type: str
 compiler:
   description: What the compiler says of itself; null in check mode where it is not installed.
-  returned: success
+  returned: when O(state=present)
   type: str
   sample: Debian clang version 14.0.6
 flags:
   description: What it is called with.
-  returned: success
+  returned: when O(state=present)
   type: list
   elements: str
 """
