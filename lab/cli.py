@@ -7,6 +7,7 @@ import argparse
 import json
 import os
 import shlex
+import signal
 import sys
 
 from lab import control, needs, tree
@@ -20,6 +21,9 @@ from lab.progress import Progress
 def main(argv: list[str]) -> int:
     """Returns the exit code: 0, or 1 with a line that says what is wrong."""
     options = _parser().parse_args(argv)
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a plain su leaves these out
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         return options.run(options, here())
     except LabError as error:

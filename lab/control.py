@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from lab import access, limits, tree
@@ -25,13 +25,14 @@ NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup")
 
 @dataclass(frozen=True)
 class Record:
-    """Who runs the lab. A process id alone may by now be somebody else's; with the start time it is not."""
+    """Who runs the lab. A process id alone may by now be somebody else's; with boot and start time it is not."""
 
+    boot: str
     pid: int
     started: int
     sbcs: int
     tree: str
-    inotify: int | None
+    inotify: int
 
     def alive(self) -> bool:
         """Whether that process is still there."""
@@ -39,11 +40,12 @@ class Record:
 
 
 def record(place: Place) -> Record | None:
-    """The lab that was started here, alive or not."""
+    """The lab that was started here since the machine was, alive or not."""
     try:
-        return Record(**json.loads(place.record.read_text()))
-    except FileNotFoundError:
-        return None
+        found = Record(**json.loads(place.record.read_text()))
+    except (FileNotFoundError, TypeError, ValueError):
+        return None  # never written, half written, or by another version: what still runs is found by its cgroup
+    return found if found.boot == _boot_id() else None
 
 
 def running(place: Place) -> Record:
@@ -77,7 +79,8 @@ def up(place: Place, sbcs: int, recipe: tree.Recipe, progress: Progress) -> Flee
     place.run.mkdir(parents=True, exist_ok=True)
     access.make_keys(place)
     try:
-        started = _start(place, plan, shared, limits.raise_inotify(plan, progress))
+        started = _start(place, plan, shared)
+        _keep(place, replace(started, inotify=limits.lend(plan, progress)))
         access.write_config(place, plan, started.pid)
         _wait(place, plan, started)
     except BaseException:
@@ -95,7 +98,7 @@ def down(place: Place) -> bool:
         os.kill(found.pid, signal.SIGKILL)
     _remove_cgroup(place.cgroup)
     if found:
-        limits.restore_inotify(found.inotify)
+        limits.take_back(found.inotify)
     if place.run.is_dir():
         for path in place.run.iterdir():
             if path.is_file() and not path.name.endswith(".log"):
@@ -103,14 +106,14 @@ def down(place: Place) -> bool:
     return found is not None
 
 
-def _start(place: Place, plan: Fleet, shared: Path, inotify: int | None) -> Record:
+def _start(place: Place, plan: Fleet, shared: Path) -> Record:
     """The supervisor, in namespaces of its own, in a session of its own; unshare's death is its death."""
     place.cgroup.mkdir()
     program = str(Path(__file__).parent / "supervisor.py")
     with place.log.open("wb") as log:
         process = subprocess.Popen(
             ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
-            + [sys.executable, "-I", program, str(len(plan.sbcs)), str(shared), str(place.run)],
+            + [sys.executable, "-I", "-B", program, str(len(plan.sbcs)), str(shared), str(place.run)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -119,9 +122,17 @@ def _start(place: Place, plan: Fleet, shared: Path, inotify: int | None) -> Reco
         )
     started = _start_time(process.pid)
     assert started is not None, "a child that was not waited for keeps its entry"
-    new = Record(process.pid, started, len(plan.sbcs), str(shared), inotify)
-    place.record.write_text(json.dumps(asdict(new)))
+    new = Record(_boot_id(), process.pid, started, len(plan.sbcs), str(shared), inotify=0)
+    _keep(place, new)
     return new
+
+
+def _keep(place: Place, new: Record) -> None:
+    place.record.write_text(json.dumps(asdict(new)))
+
+
+def _boot_id() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 
 
 def _wait(place: Place, plan: Fleet, started: Record) -> None:

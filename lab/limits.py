@@ -10,21 +10,22 @@ from lab.progress import Progress
 
 INSTANCES = Path("/proc/sys/fs/inotify/max_user_instances")
 PER_HOST = 16
-OF_THE_MACHINE = 32
 
 
-def raise_inotify(fleet: Fleet, progress: Progress) -> int | None:
-    """Make room for the fleet; the former limit if it had to be raised, for ``down`` to put back."""
+def lend(fleet: Fleet, progress: Progress) -> int:
+    """Add what this fleet takes, beside whatever else runs here; how much that is, for ``take_back``."""
+    share = PER_HOST * len(fleet.hosts)
+    former = _change(share)
+    progress.say(f"  fs.inotify.max_user_instances: {former + share} while the lab is up, {former} without")
+    return share
+
+
+def take_back(share: int) -> None:
+    """What ``lend`` added; another lab keeps its own."""
+    _change(-share)
+
+
+def _change(by: int) -> int:
     former = int(INSTANCES.read_text())
-    needed = OF_THE_MACHINE + PER_HOST * len(fleet.hosts)
-    if former >= needed:
-        return None
-    INSTANCES.write_text(str(needed))
-    progress.say(f"  fs.inotify.max_user_instances raised from {former} to {needed} while the lab is up")
+    INSTANCES.write_text(str(former + by))
     return former
-
-
-def restore_inotify(former: int | None) -> None:
-    """Put back what ``raise_inotify`` found."""
-    if former is not None:
-        INSTANCES.write_text(str(former))

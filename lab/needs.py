@@ -81,6 +81,6 @@ def install(progress: Progress, packages: Iterable[str]) -> None:
         raise LabError(f"missing: {', '.join(names)}; this is no Debian machine, so install them yourself")
     with progress.step(f"installing {', '.join(names)}") as log:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        command = ["apt-get", "-q", "-y", "--no-install-recommends", "install", *names]
+        command = ["apt-get", "-o", "DPkg::Lock::Timeout=300", "-q", "-y", "--no-install-recommends", "install", *names]
         if log.run(command, environment) and (log.run(["apt-get", "-q", "update"], environment) or log.run(command, environment)):
             raise LabError(f"apt-get could not install {', '.join(names)}:\n{log.tail()}")

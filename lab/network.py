@@ -6,6 +6,8 @@ Runs inside the fleet's namespaces only; ``ip netns`` names are in the fleet's o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lab.plan import BRIDGES, CONTROLLER, MANAGEMENT, Host, Interface
 from lab.shell import run
 
@@ -31,7 +33,8 @@ def plug(host: Host) -> None:
 
 
 def unplug(host: Host) -> None:
-    """The namespace goes, and with it the interfaces and the switch's ends of the cables."""
+    """Pull the cables, then remove the namespace: the kernel does that later, and would keep the cables until then."""
+    _ip(f"link delete {switch_end(host.name, interface)}" for interface in host.interfaces)
     run(["ip", "netns", "delete", host.name])
 
 
@@ -61,6 +64,6 @@ def _interface(interface: Interface) -> list[str]:
     return [*lines, f"link set {interface.name} up"]
 
 
-def _ip(lines, netns: str | None = None) -> None:
+def _ip(lines: Iterable[str], netns: str | None = None) -> None:
     where = ["-n", netns] if netns else []
     run(["ip", *where, "-batch", "-"], stdin="\n".join(lines) + "\n")
