@@ -118,14 +118,16 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
         live = read_live(kernel, name)
         program = live.program
         mine = program is not None and (program.ours or force)
-        if mine and not check:
-            _take_off(kernel, live)
+        actions = ["detach %s from %s" % (_words(program), name)] if program and mine else []
+        if kernel.is_pinned(live.interface.ifindex):
+            actions.append("unpin the maps of %s" % name)
+        if actions and not check:
+            _take_off(kernel, live, mine)
+        outcomes.append(Outcome(live, {"attached": False} if mine else live.describe(), tuple(actions)))
+    if not keep_lists and kernel.is_pinned():
+        outcomes[-1] = outcomes[-1]._replace(actions=outcomes[-1].actions + ("remove the lists",))
         if not check:
-            kernel.forget_interface(live.interface.ifindex)
-        after = {"attached": False} if mine else live.describe()
-        outcomes.append(Outcome(live, after, ("detach %s from %s" % (_words(program), name),) if program and mine else ()))
-    if not (keep_lists or check):
-        kernel.forget_host()
+            kernel.forget()
     return outcomes
 
 
@@ -147,7 +149,7 @@ def _candidate(kernel: Kernel, live: Live, wanted: Wanted) -> t.Iterator[Candida
             opened = _existing(kernel, live, name)
             if opened is not None:
                 reuse[name] = stack.enter_context(opened).fd
-        with kernel.load(wanted.object_path, wanted.config.pack(), reuse) as candidate:
+        with kernel.load(wanted.object_path, wanted.config, reuse) as candidate:
             yield candidate
 
 
@@ -231,16 +233,16 @@ def _set(kernel: Kernel, interface: Interface, mode: str, fd: int, expected: int
         raise _not_attached(interface.name, mode, refused) from refused
 
 
-def _take_off(kernel: Kernel, live: Live) -> None:
-    program = live.program
-    assert program is not None
-    with kernel.opened(program.prog_id) as expected:
-        _set(kernel, live.interface, program.mode, NOTHING, expected)
-    left = kernel.attached(live.interface.ifindex)
-    if left is not None:
-        raise FastpathError(
-            live.interface.name, "after detaching, %s is still there" % _words(left), "Look at 'ip -details link show'"
-        )
+def _take_off(kernel: Kernel, live: Live, attached: bool) -> None:
+    program, interface = live.program, live.interface
+    if program is not None and attached:
+        with kernel.opened(program.prog_id) as expected:
+            _set(kernel, interface, program.mode, NOTHING, expected)
+        left = kernel.attached(interface.ifindex)
+        if left is not None:
+            reason = "after detaching, %s is still there" % _words(left)
+            raise FastpathError(interface.name, reason, "Look at 'ip -details link show'")
+    kernel.forget(interface.ifindex)
 
 
 def _write_settings(kernel: Kernel, loaded: Candidate, settings: Settings) -> None:
@@ -288,6 +290,8 @@ def _not_attached(name: str, mode: str, refused: Refused) -> FastpathError:
         errno.EINVAL: "Lower the MTU, or use mode=generic",
         errno.EPERM: "Run as root (CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON)",
     }
+    if mode == "offload":
+        remedies[errno.EINVAL] = "This NIC does not execute BPF, use mode=auto"
     remedy = remedies.get(refused.code, "See 'ip -details link show dev %s', then run the task again" % name)
     reason = "the kernel refused to change its XDP program (%s): %s" % (mode, refused.words)
     return FastpathError(name, reason, remedy, errno=refused.code)

@@ -7,8 +7,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import fcntl
 import os
 import re
+import socket
+import struct
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -19,6 +23,8 @@ SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
 """The ones of C(/sys/class/net/*/statistics) that matter here."""
 
+_SIOCETHTOOL, _GET_DRIVER_INFO = 0x8946, 3
+_DRIVER_INFO_SIZE, _IFREQ_SIZE = 196, 40
 _NAME = re.compile(r"[^\s/:]{1,15}\Z")  # dev_valid_name() of the kernel
 
 
@@ -28,7 +34,7 @@ class Interface(t.NamedTuple):
     name: str
     ifindex: int
     driver: str
-    """As ethtool names it; V(virtual) where there is no driver behind it (bridge, veth, …)."""
+    """As ethtool names it; V(virtual) where there is none that says."""
     mtu: int
     operstate: str
 
@@ -61,7 +67,12 @@ def _read(*parts: str) -> str:
 
 
 def _driver(name: str) -> str:
-    try:
-        return os.path.basename(os.readlink(os.path.join(SYS_NET, name, "device", "driver")))
-    except OSError:
-        return "virtual"
+    """Ask the driver for its name (C(struct ethtool_drvinfo), linux/ethtool.h)."""
+    info = ctypes.create_string_buffer(struct.pack("=I", _GET_DRIVER_INFO), _DRIVER_INFO_SIZE)
+    request = struct.pack("16sP", name.encode(), ctypes.addressof(info)).ljust(_IFREQ_SIZE, b"\0")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anything:
+        try:
+            fcntl.ioctl(anything, _SIOCETHTOOL, request)
+        except OSError:
+            return "virtual"
+    return info.raw[4:36].split(b"\0", 1)[0].decode("ascii", "replace")

@@ -23,6 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 __all__ = ("Kernel", "Program")
 
@@ -85,7 +86,7 @@ class Kernel:
         finally:
             os.close(fd)
 
-    def load(self, path: str, config: bytes, reuse: t.Mapping[str, int]) -> t.ContextManager[Candidate]:
+    def load(self, path: str, config: Config, reuse: t.Mapping[str, int]) -> t.ContextManager[Candidate]:
         """Load an object. Raises FastpathError."""
         return load(path, config, reuse)
 
@@ -121,19 +122,23 @@ class Kernel:
         """Make a map of an interface findable for others, and let it outlive the program."""
         _pins.pin_map(fd, _pins.interface_path(ifindex, name))
 
-    def forget_interface(self, ifindex: int) -> None:
-        """Remove the pins of an interface."""
-        _pins.remove(_pins.interface_path(ifindex))
+    def is_pinned(self, ifindex: t.Optional[int] = None) -> bool:
+        """Whether anything of an interface is pinned; without one, anything at all."""
+        return os.path.isdir(_folder(ifindex))
 
-    def forget_host(self) -> None:
-        """Remove every pin: lists, and what is left of interfaces."""
-        _pins.remove(_pins.host_path())
+    def forget(self, ifindex: t.Optional[int] = None) -> None:
+        """Remove the pins of an interface; without one every pin, the lists included."""
+        _pins.remove(_folder(ifindex))
 
     def attach(self, ifindex: int, mode: str, prog_fd: int, expected_fd: int) -> None:
         """Put a program in place of exactly the expected one. Raises Refused."""
         from ansible_collections.vos.fastpath.plugins.module_utils import _netlink
 
         _netlink.attach(ifindex, mode, prog_fd, expected_fd)
+
+
+def _folder(ifindex: t.Optional[int]) -> str:
+    return _pins.host_path() if ifindex is None else _pins.interface_path(ifindex)
 
 
 def _named(map_ids: t.Iterable[int]) -> t.Iterator[t.Tuple[str, int]]:

@@ -61,7 +61,7 @@ def _result(
     name: str, current: _lists.Entries, after: _lists.Entries, changes: _lists.Changes, duplicates: int, repair: bool
 ) -> t.Dict[str, t.Any]:
     listed = {key: _texts(entries, name) for key, entries in (("before", current), ("after", after))}
-    actions = ["add %s" % prefix for prefix in changes.add] + ["remove %s" % prefix for prefix in changes.remove]
+    actions = ["add " + str(prefix) for prefix in changes.add] + ["remove " + str(prefix) for prefix in changes.remove]
     if repair:
         actions.append("correct the sizes that the program goes by")
     return {

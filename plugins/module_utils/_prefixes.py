@@ -72,7 +72,7 @@ def parse_prefix(text: str) -> Prefix:
         length = int(suffix)
     prefix = Prefix(family, _masked(packed, length), length)
     if prefix.address != packed:
-        raise FastpathError(text, "it has host bits set below /%d" % length, "Write %s if the network is meant" % prefix)
+        raise FastpathError(text, "it has host bits set below /%d" % length, "Write %s if the network is meant" % str(prefix))
     return prefix
 
 

@@ -8,13 +8,16 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import prog_info
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 __all__ = ("Candidate", "load")
 
@@ -31,7 +34,7 @@ class Candidate(t.NamedTuple):
 
 
 @contextlib.contextmanager
-def load(path: str, config: bytes, reuse: t.Mapping[str, int]) -> t.Iterator[Candidate]:
+def load(path: str, config: Config, reuse: t.Mapping[str, int]) -> t.Iterator[Candidate]:
     """Load the object with this configuration, on these maps (by name: file descriptors). Raises FastpathError."""
     _check_file(path)
     try:
@@ -39,19 +42,19 @@ def load(path: str, config: bytes, reuse: t.Mapping[str, int]) -> t.Iterator[Can
             yield candidate
             return
     except _FragsRefused:
-        pass  # kernels before 5.18 do not know the flag; if it was not the flag, the next one says so
+        pass
     with _loaded(path, config, reuse, frags=False) as candidate:
         yield candidate
 
 
 class _FragsRefused(Exception):
-    """The first try did not load."""
+    """The kernel said EINVAL: before 5.18 it does not know the flag. If it was something else, the next try says so."""
 
 
 @contextlib.contextmanager
-def _loaded(path: str, config: bytes, reuse: t.Mapping[str, int], frags: bool) -> t.Iterator[Candidate]:
+def _loaded(path: str, config: Config, reuse: t.Mapping[str, int], frags: bool) -> t.Iterator[Candidate]:
     with BpfObject(path) as opened:
-        opened.configure(config)
+        opened.configure(config.pack(frags, ticks_per_second()))
         for name, fd in reuse.items():
             opened.reuse_map(name, fd)
         if frags:
@@ -59,7 +62,7 @@ def _loaded(path: str, config: bytes, reuse: t.Mapping[str, int], frags: bool) -
         try:
             fd = opened.load()
         except FastpathError as error:
-            if frags:
+            if frags and error.details["errno"] == errno.EINVAL:
                 raise _FragsRefused from error
             raise
         info = prog_info(fd)

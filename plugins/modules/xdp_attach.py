@@ -189,7 +189,7 @@ interfaces:
       returned: always
       type: int
     driver:
-      description: The driver behind it, V(virtual) where there is no device.
+      description: The driver behind it, as ethtool names it; V(virtual) where there is none that says.
       returned: always
       type: str
     ports:

@@ -106,7 +106,7 @@ ansible_facts:
               returned: always
               type: int
             driver:
-              description: The driver behind it, V(virtual) where there is no device.
+              description: The driver behind it, as ethtool names it; V(virtual) where there is none that says.
               returned: always
               type: str
             statistics:
