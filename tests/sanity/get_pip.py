@@ -7,7 +7,6 @@ ansible-test runs it in an empty virtual environment, with C(pip==VERSION) among
 
 from __future__ import annotations
 
-import ensurepip
 import subprocess
 import sys
 
@@ -17,7 +16,8 @@ UNKNOWN_TO_PIP = ("--no-setuptools", "--no-wheel")
 
 def main(arguments: list[str]) -> int:
     """Unpack the pip that Python brings, and let it install the one that is asked for."""
-    ensurepip.bootstrap(default_pip=True)
+    # In a process of its own: it switches off, in its environment, all that is set for pip (mirrors, certificates).
+    subprocess.run([sys.executable, "-m", "ensurepip", "--default-pip"], check=True, stdout=subprocess.DEVNULL)
     wanted = [argument for argument in arguments if argument not in UNKNOWN_TO_PIP]
     return subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *wanted], check=False).returncode
 
