@@ -113,6 +113,8 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
 
 def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
     """Take our program off every interface; another's only with C(force)."""
+    if not keep_lists:
+        _check_unused(kernel, names)
     outcomes = []
     for name in names:
         live = read_live(kernel, name)
@@ -129,6 +131,16 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
         if not check:
             kernel.forget()
     return outcomes
+
+
+def _check_unused(kernel: Kernel, names: t.Sequence[str]) -> None:
+    """Refuse to take the lists from under a filter that is to stay."""
+    others = [name for name in kernel.interfaces() if name not in names]
+    using = [name for name in others if (program := kernel.attached(kernel.interface(name).ifindex)) and program.ours]
+    if using:
+        raise FastpathError(
+            "keep_lists: false", "%s would still carry our filter, which needs them" % ", ".join(using), "Name it too"
+        )
 
 
 def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
