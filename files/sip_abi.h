@@ -93,7 +93,8 @@ enum sip_list {
 #define SIP_PORTS_MAX 8
 #define XSK_QUEUES_MAX 256
 #define RATE_SOURCES_MAX 65536
-#define TOP_SOURCES_MAX 1024
+#define TOP_SOURCES_BITS 10
+#define TOP_SOURCES_MAX (1 << TOP_SOURCES_BITS)
 
 #define CONFIG_AF_XDP (1U << 0)		/* redirect to the socket of the queue, where there is one */
 #define CONFIG_FRAGS (1U << 1)		/* loaded with BPF_F_XDP_HAS_FRAGS: frames may come in several buffers */
@@ -150,6 +151,37 @@ struct list_gate {
 	__u32 prefixes_v6;
 	__u32 allowed;			/* sizes of the two lists, for readers; the program ignores them */
 	__u32 blocked;
+};
+
+/* The key of rate_sources (LRU hash): an IPv4 address, or the first 64 bits of an IPv6 one; the rest is 0. */
+struct rate_source {
+	__u32 network[2];		/* network byte order */
+	__u32 family;			/* 4 or 6 */
+};
+
+/* Its value. One request costs hz, a tick brings rate_per_second: so no division and no fraction is needed. */
+struct rate_bucket {
+	__u64 filled;			/* tick at which level was right */
+	__u64 level;
+};
+
+/* rate_churn[0], per CPU: how many sources got a new bucket within this tick. */
+struct rate_churn {
+	__u64 tick;
+	__u64 created;
+};
+
+/*
+ * top_sources, per CPU: who is dropped most. A source has one slot, by its hash. A slot belongs to the source that
+ * holds it until the others of that slot have outnumbered it (Boyer and Moore's majority vote), so a heavy source
+ * stays, thousands of spoofed ones pass by, and packets is never more than what was dropped.
+ */
+struct top_source {
+	__u8 address[16];		/* IPv4 as ::ffff:a.b.c.d; all 0: free */
+	__u64 packets;			/* drops, or in audit mode would-be drops */
+	__u64 last_seen;		/* tick */
+	__u32 reason;			/* enum sip_reason of the latest */
+	__u32 reserved;
 };
 
 #endif

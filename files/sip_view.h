@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reading a frame by offset, wherever its bytes are.
+ *
+ * A jumbo frame may come in several buffers, of which only the first lies between data and data_end; it may end
+ * anywhere, on some drivers right behind the headers. So nothing here takes "not in the first buffer" for "not in the
+ * frame": what is not in the first buffer is copied by a helper. A program loaded without CONFIG_FRAGS sees whole
+ * frames only; the verifier then removes the helper calls (which kernels below 5.18 do not have).
+ */
+#ifndef SIP_VIEW_H
+#define SIP_VIEW_H
+
+/*
+ * Up to here a frame is read. The verifier takes no offset above 65535 into a packet, and a datagram ends at 65535
+ * bytes of IP anyway; what starts a stride of line_end() below this limit stays within it.
+ */
+#define VIEW_MAX 65000
+
+#define WORD sizeof(__u64)
+
+struct sip_view {
+	struct xdp_md *ctx;
+	void *data;
+	void *data_end;
+};
+
+/* Helpers by number: libbpf's headers on older systems do not name them. */
+static __u64 (*const xdp_buff_len)(struct xdp_md *ctx) = (void *)188;
+static long (*const xdp_load_bytes)(struct xdp_md *ctx, __u32 at, void *copy, __u32 size) = (void *)189;
+
+static __always_inline struct sip_view view_of(struct xdp_md *ctx)
+{
+	return (struct sip_view){ ctx, (void *)(long)ctx->data, (void *)(long)ctx->data_end };
+}
+
+static __always_inline bool in_buffers(void)
+{
+	return sip_config.flags & CONFIG_FRAGS;
+}
+
+static __always_inline __u32 frame_length(const struct sip_view *view)
+{
+	if (in_buffers())
+		return xdp_buff_len(view->ctx);
+	return view->data_end - view->data;
+}
+
+/* Whether the frame has a byte before this offset. The first buffer nearly always answers it. */
+static __always_inline bool reaches(const struct sip_view *view, __u32 end)
+{
+	return end <= (__u32)(view->data_end - view->data) || (in_buffers() && end <= frame_length(view));
+}
+
+/*
+ * The number, in a register of its own: what the compiler then compares is what it then adds to a pointer. It likes to
+ * compare one copy and to add another, which the verifier has no bound for.
+ */
+static __always_inline __u64 pinned(__u64 number)
+{
+	if (!__builtin_constant_p(number))
+		asm volatile("" : "+r"(number));
+	return number;
+}
+
+/* The bytes [at, at + size) of the frame: where they are, or copied; NULL beyond its end. size is a constant. */
+static __always_inline const void *look(const struct sip_view *view, __u32 at, void *copy, __u32 size)
+{
+	const void *there;
+	__u64 offset = pinned(at);
+
+	if (offset > VIEW_MAX)
+		return NULL;
+	there = view->data + offset;
+	if (there + size <= view->data_end)
+		return there;
+	if (in_buffers() && !xdp_load_bytes(view->ctx, at, copy, size))
+		return copy;
+	return NULL;
+}
+
+/* Eight bytes as a number whose lowest byte is the first one, on every machine. 0 beyond the frame. */
+static __always_inline __u64 word_at(const struct sip_view *view, __u32 at)
+{
+	__u64 copy;
+	const __u64 *word = look(view, at, &copy, WORD);
+
+	if (!word)
+		return 0;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return __builtin_bswap64(*word);
+#else
+	return *word;
+#endif
+}
+
+static __always_inline __u8 byte_at(const struct sip_view *view, __u32 at)
+{
+	__u8 copy;
+	const __u8 *byte = look(view, at, &copy, sizeof(copy));
+
+	return byte ? *byte : 0;
+}
+
+/*
+ * The eight bytes at this offset, with 0 for those from end on. A word that would run over the end is read further
+ * ahead and shifted, so that no byte behind the payload is read, nor one by one: there are always headers before.
+ */
+static __always_inline __u64 word_before(const struct sip_view *view, __u32 at, __u32 end)
+{
+	if (at + WORD <= end)
+		return word_at(view, at);
+	if (at >= end)
+		return 0;
+	return word_at(view, end - WORD) >> (8 * (at + WORD - end));
+}
+
+static __always_inline __u8 byte_of(__u64 word, __u32 index)
+{
+	return word >> (8 * index);
+}
+
+#endif
