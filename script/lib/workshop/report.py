@@ -15,7 +15,7 @@ SILENCE = 30.0
 """Seconds after which a log (no terminal) is told that a check is still at work."""
 
 TAIL, WIDTH = 40, 300
-"""Lines of a failed check's log that are shown at once, and characters of each."""
+"""Lines of a failed check's log that are shown at once, and characters of each line."""
 
 
 class Report:
@@ -61,9 +61,9 @@ class Report:
         """The end of it all; the last line is the count."""
         self._over("")
         if tally.skips:
-            self._say("", "Skipped:", *(f"   {words}" for words in tally.skips))
+            self._say("", "Skipped:", *(f"   {words[:WIDTH]}" for words in tally.skips))
         if tally.failures:
-            self._say("", "Failed:", *(f"   {words}" for words in tally.failures))
+            self._say("", "Failed:", *(f"   {words[:WIDTH]}" for words in tally.failures))
         times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self._times)
         self._say("", f"Times: {times}; together {time.monotonic() - begin:.0f} s", str(tally))
 
