@@ -12,7 +12,7 @@ import errno
 import os
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, MAPS, PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
@@ -76,10 +76,10 @@ def read_live(kernel: Kernel, name: str) -> Live:
     return Live(interface, program, config, Settings.unpack(kernel.read_first(program.maps["xdp_settings"])))
 
 
-def plan_attach(live: Live, wanted: Wanted, tag: str) -> t.Tuple[str, ...]:
+def plan_attach(live: Live, wanted: Wanted, tag: str, shares_lists: bool = True) -> t.Tuple[str, ...]:
     """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure).
 
-    C(tag) is that of the program to be. A live filter is replaced in place; only another mode, which the kernel can't
+    C(tag) is that of the program to be, C(shares_lists) whether the one there goes by this host's lists. A live filter is replaced in place; only another mode, which the kernel can't
     change in place, takes it off for a moment, and only where that mode was asked for by name.
     """
     program = live.program
@@ -89,7 +89,7 @@ def plan_attach(live: Live, wanted: Wanted, tag: str) -> t.Tuple[str, ...]:
         raise _foreign(live.interface.name, program)
     if wanted.mode not in ("auto", program.mode):
         return ("detach", "attach")
-    if not program.ours or (program.tag, live.config) != (tag, wanted.config):
+    if not (program.ours and shares_lists) or (program.tag, live.config) != (tag, wanted.config):
         return ("replace",)
     return () if live.settings == wanted.settings else ("configure",)
 
@@ -101,13 +101,14 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
     lives = [read_live(kernel, name) for name in names]
     if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
         return [_predicted(live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
+    shared = [_shares_lists(kernel, live) for live in lives]
     with contextlib.ExitStack() as stack:
         candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
-        plans = [plan_attach(live, wanted, loaded.tag) for live, loaded in zip(lives, candidates)]
+        plans = [plan_attach(live, wanted, new.tag, same) for live, new, same in zip(lives, candidates, shared)]
         if check:
             return [_predicted(live, wanted, loaded.tag, steps) for live, loaded, steps in zip(lives, candidates, plans)]
-        if any(plans):
-            kernel.require_host_maps()
+        if any(plans) and kernel.require_host_maps():  # made only now, so that a bad object changes nothing: load on them
+            candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
         return [_apply(kernel, *each, wanted) for each in zip(lives, candidates, plans)]
 
 
@@ -179,18 +180,36 @@ def _existing(kernel: Kernel, live: Live, name: str) -> t.Any:
     return found
 
 
+def _shares_lists(kernel: Kernel, live: Live) -> bool:
+    """Whether our program goes by the lists that are pinned; it does not if somebody removed the pins meanwhile."""
+    program = live.program
+    if program is None or not program.ours:
+        return True
+    for shape in HOST_MAPS:
+        opened = kernel.host_map(shape.name)
+        if opened is None:
+            return False
+        with opened:
+            if opened.info.id != program.maps.get(shape.name):
+                return False
+    return True
+
+
 def _predicted(live: Live, wanted: Wanted, tag: str, steps: t.Tuple[str, ...]) -> Outcome:
     after = live.describe()
+    if steps and steps != ("configure",):
+        after.pop("prog_id", None)  # the kernel has not numbered it yet
     if steps:
         mode = live.program.mode if live.program and "attach" not in steps else wanted.mode
-        after.update(attached=True, mode=mode, tag=tag, ours=True, **wanted.config._asdict())
+        after.update(attached=True, mode=mode, prog_name=PROGRAM_NAME, tag=tag, ours=True, **wanted.config._asdict())
         after.update(wanted.settings._asdict())
     return Outcome(live, after, _actions(live, wanted.mode, steps))
 
 
 def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ...], wanted: Wanted) -> Outcome:
     interface, refused, mode = live.interface, None, wanted.mode
-    if steps == ("attach",):
+    ours = live.program is not None and live.program.ours
+    if steps and not ours:
         _write_settings(kernel, loaded, wanted.settings)  # before the first packet
     if "replace" in steps and live.program is not None:
         mode = live.program.mode
@@ -198,7 +217,7 @@ def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ..
             _set(kernel, interface, mode, loaded.fd, expected)
     if "attach" in steps:
         mode, refused = _attach_new(kernel, live, loaded, wanted.mode, "detach" in steps)
-    if steps and steps != ("attach",):
+    if steps and ours:
         _write_settings(kernel, loaded, wanted.settings)  # live: only when nothing can fail any more
     if steps and steps != ("configure",):
         for shape in INTERFACE_MAPS:

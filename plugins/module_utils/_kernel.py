@@ -114,9 +114,9 @@ class Kernel:
         """Open a map of an interface by its pin."""
         return _pins.open_pinned(_pins.interface_path(ifindex, name))
 
-    def require_host_maps(self) -> None:
-        """Make what the lists need."""
-        _pins.require_host_maps()
+    def require_host_maps(self) -> t.List[str]:
+        """Make what the lists need. Returns the names of the maps that were not there."""
+        return _pins.require_host_maps()
 
     def pin_interface_map(self, ifindex: int, name: str, fd: int) -> None:
         """Make a map of an interface findable for others, and let it outlive the program."""

@@ -165,7 +165,7 @@ class BpfObject:
     def _check(self, action: str, code: int) -> None:
         if code < 0:
             reason = "the kernel or libbpf refused to %s it: %s" % (action, _reason(-code))
-            raise FastpathError(self.path, reason.replace("of it:", "it:"), _remedy(-code), log=_tail(), errno=-code)
+            raise FastpathError(self.path, reason, _remedy(-code), log=_tail(), errno=-code)
 
 
 def _reason(code: int) -> str:
