@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the units share: a fake kernel, and a corner of the real one that nobody else sees."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
+
+_NEWNS, _NEWNET = 0x00020000, 0x40000000
+_MOUNTS = (
+    ("mount", "--make-rprivate", "/"),
+    ("mount", "-t", "sysfs", "sysfs", "/sys"),  # shows the interfaces of the namespace that it was mounted in
+    ("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"),
+    ("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"),  # the lock of the modules
+    ("ip", "link", "set", "lo", "up"),
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_host() -> bool:
+    """As root, go where no interface, pin or mount of the machine is in sight; says whether this could be done.
+
+    The process is the only one there, so all that the tests make ends with it.
+    """
+    if os.geteuid() != 0:
+        return False
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(_NEWNS | _NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare(2) failed")
+    for command in _MOUNTS:
+        subprocess.run(command, check=True)
+    return True
+
+
+@pytest.fixture(scope="session")
+def real_host(private_host: bool) -> None:
+    """The real kernel."""
+    if not private_host:
+        pytest.skip("only root can use BPF and make network namespaces")
+
+
+@pytest.fixture
+def kernel() -> Iterator[FakeKernel]:
+    """A host with a NIC that can do native XDP (eth0) and a bridge that can't (br0). What was opened is closed in the end."""
+    fake = FakeKernel()
+    fake.add_nic("eth0", 2)
+    fake.add_nic("br0", 3, {"native": NO_NATIVE})
+    yield fake
+    assert fake.descriptors == {}, "something was left open"
+
+
+@pytest.fixture
+def filter_object(tmp_path: Path) -> Path:
+    """An object for the fake kernel."""
+    path = tmp_path / "sip_logic.bpf.o"
+    path.write_text("version 1")
+    return path
+
+
+def ip(*words: str) -> None:
+    """Call ip(8)."""
+    subprocess.run(("ip", *words), check=True)
+
+
+@pytest.fixture
+def veth(real_host: None) -> Iterator[str]:
+    """An interface whose driver can do native XDP."""
+    ip("link", "add", "veth0", "type", "veth", "peer", "name", "veth1")
+    ip("link", "set", "veth0", "up")
+    ip("link", "set", "veth1", "up")
+    yield "veth0"
+    ip("link", "delete", "veth0")
+
+
+@pytest.fixture
+def bridge(real_host: None) -> Iterator[str]:
+    """An interface whose driver can't."""
+    ip("link", "add", "bridge0", "type", "bridge")
+    yield "bridge0"
+    ip("link", "delete", "bridge0")
+
+
+@pytest.fixture
+def no_pins(real_host: None) -> Iterator[None]:
+    """A BPF filesystem of its own, with nothing in it."""
+    subprocess.run(("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"), check=True)
+    yield
+    subprocess.run(("umount", "/sys/fs/bpf"), check=True)
+
+
+@pytest.fixture(scope="session")
+def bpf_object(real_host: None, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Return the path of one of the objects of objects.py, compiled once."""
+    folder = tmp_path_factory.mktemp("objects")
+    made: dict[str, str] = {}
+
+    def path_of(name: str) -> str:
+        if name not in made:
+            made[name] = compile_object(SOURCES[name], folder / (name + ".bpf.o"))
+        return made[name]
+
+    return path_of

@@ -1,0 +1,344 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A kernel in memory: interfaces, programs, maps and pins that behave like the real ones (test_contract.py compares the two).
+
+What is opened has to be closed, what nothing refers to is gone, and every change is written down in C(writes).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LISTS, MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._lists import Changes, after, apply, read
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._pins import check_shape, host_path
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefixes
+from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
+
+CPUS = 2
+HZ = 250
+ARRAYS, PERCPU, LRU, TRIE = (2, 6, 17), (5, 6, 10), (9, 10), 11
+NO_NATIVE = (errno.EOPNOTSUPP, "Underlying driver does not support XDP in native mode")
+BIG_MTU = (errno.ERANGE, "veth: Peer MTU is too large to set XDP")
+NO_OFFLOAD = (errno.EINVAL, "Invalid argument")
+
+
+@dataclass
+class Table:
+    """What a map holds."""
+
+    shape: MapShape
+    values: dict[bytes, bytes] = field(default_factory=dict)
+
+
+@dataclass
+class Code:
+    """A loaded program."""
+
+    name: str
+    tag: str
+    maps: dict[str, int]
+
+
+@dataclass
+class Nic:
+    """An interface, what its driver refuses by mode, and what is attached to it by mode."""
+
+    interface: Interface
+    refuses: dict[str, tuple[int, str]]
+    attached: dict[str, int] = field(default_factory=dict)
+
+
+class FakeMap(Map):
+    """An open map."""
+
+    def __init__(self, kernel: FakeKernel, map_id: int) -> None:
+        self.kernel = kernel
+        self.table = kernel.tables[map_id]
+        self.fd = kernel.open("map", map_id)
+        self.info = MapInfo(map_id, self.table.shape)
+        self.shape = self.table.shape
+
+    def __enter__(self) -> FakeMap:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.kernel.close(self.fd)
+
+    def lookup(self, key: bytes) -> bytes | None:
+        return self.table.values.get(key)
+
+    def update(self, key: bytes, value: bytes) -> None:
+        values, shape = self.table.values, self.shape
+        assert len(key) == shape.key_size, "a key of %s has another size" % shape.name
+        assert len(value) == shape.value_size * (CPUS if shape.type in PERCPU else 1), "a value of %s has another size" % shape.name
+        if key not in values:
+            self._make_room()
+        self.kernel.wrote("update", shape.name, key)
+        values[key] = value
+
+    def _make_room(self) -> None:
+        full = len(self.table.values) >= self.shape.max_entries
+        if full and self.shape.type in LRU:
+            del self.table.values[next(iter(self.table.values))]
+        elif full:
+            code = errno.ENOSPC if self.shape.type == TRIE else errno.E2BIG
+            raise OSError(code, os.strerror(code))
+        elif self.kernel.memory is not None:
+            if not self.kernel.memory:
+                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+            self.kernel.memory -= 1
+
+    def delete(self, key: bytes) -> bool:
+        if self.shape.type in ARRAYS:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        if key not in self.table.values:
+            return False
+        self.kernel.wrote("delete", self.shape.name, key)
+        del self.table.values[key]
+        return True
+
+    def items(self) -> Iterator[tuple[bytes, bytes]]:
+        return iter(list(self.table.values.items()))
+
+    def update_many(self, items: Sequence[tuple[bytes, bytes]]) -> None:
+        for key, value in items:
+            self.update(key, value)
+
+    def delete_many(self, keys: Sequence[bytes]) -> None:
+        for key in keys:
+            self.delete(key)
+
+
+class FakeKernel(Kernel):
+    """One host. Its objects are files: any text is a program whose tag is its digest, "refused" is one the verifier refuses."""
+
+    def __init__(self) -> None:
+        self.nics: dict[str, Nic] = {}
+        self.tables: dict[int, Table] = {}
+        self.codes: dict[int, Code] = {}
+        self.descriptors: dict[int, tuple[str, int]] = {}
+        self.pins: dict[str, int] = {}
+        self.folders: set[str] = set()
+        self.writes: list[tuple[object, ...]] = []
+        self.memory: int | None = None
+        """How many more entries there is memory for; None is plenty."""
+        self.before_attach: Callable[[], None] | None = None
+        self.after_attach: Callable[[], None] | None = None
+        """What somebody else does at that moment, once."""
+        self._numbers = itertools.count(1)
+        self.add_nic("lo", 1)
+
+    # What a test says about the host.
+
+    def add_nic(self, name: str, ifindex: int, refuses: Mapping[str, tuple[int, str]] | None = None) -> None:
+        """Plug an interface in."""
+        driver = "virtual" if refuses else "virtio_net"
+        self.nics[name] = Nic(Interface(name, ifindex, driver, 1500, "up"), {"offload": NO_OFFLOAD, **(refuses or {})})
+
+    def run_foreign(self, name: str, mode: str, program: str = "other") -> int:
+        """Have somebody else's program on an interface, in place of what is there."""
+        prog_id = next(self._numbers)
+        self.codes[prog_id] = Code(program, "f0" * 8, {})
+        self.nics[name].attached = {mode: prog_id}
+        self._collect()
+        return prog_id
+
+    def allow(self, *texts: str) -> None:
+        """Have these on the allowlist."""
+        self._list("allow", texts)
+
+    def block(self, *texts: str) -> None:
+        """Have these on the blocklist."""
+        self._list("block", texts)
+
+    def _list(self, name: str, texts: Sequence[str]) -> None:
+        assert name in LISTS
+        current = read(self)
+        apply(self, current, after(current, name, Changes(tuple(parse_prefixes(texts)), ())))
+        self.writes.clear()
+
+    def state(self) -> object:
+        """Return all that can be seen from outside, to be compared."""
+        programs = {name: [(mode, self.codes[number]) for mode, number in nic.attached.items()] for name, nic in self.nics.items()}
+        return repr((programs, self.tables, sorted(self.pins.items()), sorted(self.folders)))
+
+    # What only the fake needs.
+
+    def wrote(self, *what: object) -> None:
+        """Write a change down."""
+        self.writes.append(what)
+
+    def open(self, kind: str, number: int) -> int:
+        """Return a new descriptor."""
+        fd = 1000 + next(self._numbers)
+        self.descriptors[fd] = (kind, number)
+        return fd
+
+    def close(self, fd: int) -> None:
+        """Close it; what nothing refers to any more is gone."""
+        del self.descriptors[fd]
+        self._collect()
+
+    def _collect(self) -> None:
+        opened = set(self.descriptors.values())
+        attached = {number for nic in self.nics.values() for number in nic.attached.values()}
+        self.codes = {number: code for number, code in self.codes.items() if number in attached or ("prog", number) in opened}
+        used = {number for code in self.codes.values() for number in code.maps.values()} | set(self.pins.values())
+        self.tables = {number: table for number, table in self.tables.items() if number in used or ("map", number) in opened}
+
+    def _new_table(self, shape: MapShape) -> int:
+        map_id = next(self._numbers)
+        self.tables[map_id] = Table(shape)
+        if shape.type in ARRAYS and shape.name != "xsks_map":
+            size = shape.value_size * (CPUS if shape.type in PERCPU else 1)
+            slots = range(min(shape.max_entries, 16))
+            self.tables[map_id].values = {slot.to_bytes(4, "little"): bytes(size) for slot in slots}
+        return map_id
+
+    # What the modules call.
+
+    def interfaces(self) -> list[str]:
+        return sorted(self.nics)
+
+    def interface(self, name: str) -> Interface:
+        if name not in self.nics:
+            raise FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(self.interfaces()))
+        return self.nics[name].interface
+
+    def statistics(self, name: str) -> dict[str, int]:
+        return dict.fromkeys(("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors"), 7)
+
+    def attached(self, ifindex: int) -> Program | None:
+        for mode, prog_id in self._nic(ifindex).attached.items():
+            code = self.codes[prog_id]
+            ours = code.name == PROGRAM_NAME and {"xdp_counters", "xdp_settings"} <= code.maps.keys()
+            return Program(mode, prog_id, code.name, code.tag, ours, dict(code.maps), 3.5)
+        return None
+
+    def _nic(self, ifindex: int) -> Nic:
+        return next(nic for nic in self.nics.values() if nic.interface.ifindex == ifindex)
+
+    @contextlib.contextmanager
+    def opened(self, prog_id: int) -> Iterator[int]:
+        if prog_id not in self.codes:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        fd = self.open("prog", prog_id)
+        try:
+            yield fd
+        finally:
+            self.close(fd)
+
+    @contextlib.contextmanager
+    def load(self, path: str, config: Config, reuse: Mapping[str, int]) -> Iterator[Candidate]:
+        try:
+            with open(path, "rb") as stream:
+                text = stream.read()
+        except OSError as error:
+            raise FastpathError(path, os.strerror(error.errno or 0), "Name the object that was built") from error
+        if text == b"refused":
+            raise FastpathError(path, "the kernel or libbpf refused to load it: Permission denied", "See the log", log="R1 is bad")
+        maps = {name: self._reused(name, reuse) for name in MAPS}
+        maps[".rodata"] = self._new_table(MapShape("sip.rodata", 2, 4, 32, 1))
+        self.tables[maps[".rodata"]].values[bytes(4)] = config.pack(True, HZ)
+        prog_id = next(self._numbers)
+        self.codes[prog_id] = Code(PROGRAM_NAME, hashlib.sha1(text).hexdigest()[:16], maps)
+        fds = {name: self.open("map", map_id) for name, map_id in maps.items()}
+        fd = self.open("prog", prog_id)
+        try:
+            yield Candidate(fd, prog_id, self.codes[prog_id].tag, fds)
+        finally:
+            for each in (fd, *fds.values()):
+                self.close(each)
+
+    def _reused(self, name: str, reuse: Mapping[str, int]) -> int:
+        if name not in reuse:
+            return self._new_table(MAPS[name])
+        return self.descriptors[reuse[name]][1]
+
+    def map_by_id(self, map_id: int) -> FakeMap:
+        if map_id not in self.tables:
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
+        return FakeMap(self, map_id)
+
+    def map_by_fd(self, fd: int) -> FakeMap:
+        return FakeMap(self, self.descriptors[fd][1])
+
+    def read_first(self, map_id: int) -> bytes:
+        with self.map_by_id(map_id) as opened:
+            return opened.lookup(bytes(4)) or b""
+
+    def host_map(self, name: str) -> FakeMap | None:
+        if name not in self.pins:
+            return None
+        check_shape(host_path(name), self.tables[self.pins[name]].shape)
+        return FakeMap(self, self.pins[name])
+
+    def interface_map(self, ifindex: int, name: str) -> FakeMap | None:
+        map_id = self.pins.get("if%d/%s" % (ifindex, name))
+        return None if map_id is None else FakeMap(self, map_id)
+
+    def require_host_maps(self) -> list[str]:
+        made = [shape for shape in HOST_MAPS if shape.name not in self.pins]
+        for shape in made:
+            self.wrote("make", shape.name)
+            self.pins[shape.name] = self._new_table(shape)
+        self.folders.add("")
+        return [shape.name for shape in made]
+
+    def pin_interface_map(self, ifindex: int, name: str, fd: int) -> None:
+        self.wrote("pin", ifindex, name)
+        self.folders.update(("", "if%d" % ifindex))
+        self.pins["if%d/%s" % (ifindex, name)] = self.descriptors[fd][1]
+        self._collect()
+
+    def is_pinned(self, ifindex: int | None = None) -> bool:
+        return ("" if ifindex is None else "if%d" % ifindex) in self.folders
+
+    def forget(self, ifindex: int | None = None) -> None:
+        if self.is_pinned(ifindex):
+            self.wrote("forget", ifindex)
+        gone = "" if ifindex is None else "if%d" % ifindex
+        self.folders = {name for name in self.folders if gone and name != gone}
+        self.pins = {path: number for path, number in self.pins.items() if gone and not path.startswith(gone + "/")}
+        self._collect()
+
+    def attach(self, ifindex: int, mode: str, prog_fd: int, expected_fd: int) -> None:
+        meanwhile, self.before_attach = self.before_attach, None
+        if meanwhile:
+            meanwhile()
+        nic = self._nic(ifindex)
+        self._check_attach(nic, mode, prog_fd, expected_fd)
+        self.wrote("attach", nic.interface.name, mode)
+        nic.attached.pop(mode, None)
+        if prog_fd != NOTHING:
+            nic.attached[mode] = self.descriptors[prog_fd][1]
+        self._collect()
+        meanwhile, self.after_attach = self.after_attach, None
+        if meanwhile:
+            meanwhile()
+
+    def _check_attach(self, nic: Nic, mode: str, prog_fd: int, expected_fd: int) -> None:
+        """Refuse in the order of dev_xdp_attach() in net/core/dev.c."""
+        expected = None if expected_fd == NOTHING else self.descriptors[expected_fd][1]
+        if nic.attached.get(mode) != expected:
+            raise Refused(errno.EEXIST, "Active program does not match expected")
+        if prog_fd == NOTHING:
+            return
+        if mode != "offload" and set(nic.attached) - {mode, "offload"}:
+            raise Refused(errno.EEXIST, "Native and generic XDP can't be active at the same time")
+        if mode in nic.refuses:
+            raise Refused(*nic.refuses[mode])

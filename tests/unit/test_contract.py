@@ -1,0 +1,279 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The fake kernel behaves like the real one: each of these examples is run on both."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import inspect
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LIST_ENTRY, MAPS, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, NO_OFFLOAD, FakeKernel, FakeMap
+
+ENTRY = LIST_ENTRY.pack(1, 32, 0, 0, 0, 0)
+
+
+class Host(NamedTuple):
+    """A kernel, and what is plugged in there."""
+
+    kernel: Kernel
+    nic: str
+    bridge: str
+    version1: str
+    version2: str
+    make: Callable[[MapShape], int]
+    """Makes a map and returns a descriptor."""
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> Iterator[Host]:
+    kernel = FakeKernel()
+    kernel.add_nic("eth0", 7)
+    kernel.add_nic("br0", 8, {"native": NO_NATIVE})
+    objects = [tmp_path / "1.bpf.o", tmp_path / "2.bpf.o"]
+    for number, path in enumerate(objects):
+        path.write_text(f"version {number}")
+
+    def make(shape: MapShape) -> int:
+        return kernel.open("map", kernel._new_table(shape))
+
+    yield Host(kernel, "eth0", "br0", *map(str, objects), make)
+
+
+@pytest.fixture
+def real(veth: str, bridge: str, no_pins: None, bpf_object: Callable[[str], str]) -> Host:
+    return Host(Kernel(), veth, bridge, bpf_object("filter"), bpf_object("next"), create_map)
+
+
+@pytest.fixture(params=["fake", "real"])
+def host(request: pytest.FixtureRequest) -> Host:
+    found = request.getfixturevalue(request.param)
+    assert isinstance(found, Host)
+    return found
+
+
+def refusal(host: Host, name: str, mode: str, fd: int, expected: int) -> tuple[int, str]:
+    with pytest.raises(Refused) as refused:
+        host.kernel.attach(host.kernel.interface(name).ifindex, mode, fd, expected)
+    return refused.value.code, refused.value.words
+
+
+@contextlib.contextmanager
+def attached(host: Host, mode: str) -> Iterator[int]:
+    """Version 1 is on the NIC; gives its descriptor."""
+    kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
+    with kernel.load(host.version1, Config(), {}) as loaded:
+        kernel.attach(ifindex, mode, loaded.fd, NOTHING)
+        yield loaded.fd
+        found = kernel.attached(ifindex)
+        if found:
+            with kernel.opened(found.prog_id) as there:
+                kernel.attach(ifindex, found.mode, NOTHING, there)
+
+
+def test_the_fake_has_every_method_of_the_real_one_with_the_same_parameters() -> None:
+    for fake_class, real_class in ((FakeKernel, Kernel), (FakeMap, FakeMap.__base__)):
+        for name, method in inspect.getmembers(real_class, inspect.isfunction):
+            if name.startswith("_") and name not in ("__enter__", "__exit__"):
+                continue
+            assert name in vars(fake_class), f"{name} would reach the real kernel"
+            assert list(inspect.signature(vars(fake_class)[name]).parameters) == list(inspect.signature(method).parameters)
+
+
+def test_an_interface_without_a_program(host: Host) -> None:
+    assert host.kernel.attached(host.kernel.interface(host.nic).ifindex) is None
+
+
+@pytest.mark.parametrize("mode", ["native", "generic"])
+def test_what_is_attached_can_be_read_back(host: Host, mode: str) -> None:
+    config = Config((5060, 5080), False)
+    ifindex = host.kernel.interface(host.nic).ifindex
+    with host.kernel.load(host.version1, config, {}) as loaded:
+        host.kernel.attach(ifindex, mode, loaded.fd, NOTHING)
+        found = host.kernel.attached(ifindex)
+        assert found is not None
+        assert (found.mode, found.prog_id, found.tag, found.name, found.ours) == (mode, loaded.prog_id, loaded.tag, "sip_logic", True)
+        assert found.maps.keys() == {*MAPS, ".rodata"}
+        assert Config.unpack(host.kernel.read_first(found.maps[".rodata"])) == config
+        assert 0 <= found.uptime < 60
+        host.kernel.attach(ifindex, mode, NOTHING, loaded.fd)
+    assert host.kernel.attached(ifindex) is None
+
+
+def test_two_versions_have_two_tags_and_one_version_has_one(host: Host) -> None:
+    with host.kernel.load(host.version1, Config(), {}) as one, host.kernel.load(host.version1, Config((1,)), {}) as same:
+        with host.kernel.load(host.version2, Config(), {}) as other:
+            assert one.tag == same.tag != other.tag
+            assert len({one.prog_id, same.prog_id, other.prog_id}) == 3
+
+
+def test_native_is_refused_by_a_bridge_and_generic_is_not(host: Host) -> None:
+    ifindex = host.kernel.interface(host.bridge).ifindex
+    with host.kernel.load(host.version1, Config(), {}) as loaded:
+        assert refusal(host, host.bridge, "native", loaded.fd, NOTHING) == NO_NATIVE
+        assert host.kernel.attached(ifindex) is None
+        host.kernel.attach(ifindex, "generic", loaded.fd, NOTHING)
+        assert host.kernel.attached(ifindex).mode == "generic"
+        host.kernel.attach(ifindex, "generic", NOTHING, loaded.fd)
+
+
+def test_offload_is_refused_by_what_is_no_smart_nic(host: Host) -> None:
+    with host.kernel.load(host.version1, Config(), {}) as loaded:
+        assert refusal(host, host.nic, "offload", loaded.fd, NOTHING) == NO_OFFLOAD
+
+
+def test_a_program_is_replaced_only_in_place_of_the_expected_one(host: Host) -> None:
+    with attached(host, "native") as first, host.kernel.load(host.version2, Config(), {}) as second:
+        wrong = (errno.EEXIST, "Active program does not match expected")
+        assert refusal(host, host.nic, "native", second.fd, NOTHING) == wrong
+        assert refusal(host, host.nic, "native", second.fd, second.fd) == wrong
+        assert refusal(host, host.nic, "native", NOTHING, second.fd) == wrong
+        ifindex = host.kernel.interface(host.nic).ifindex
+        host.kernel.attach(ifindex, "native", second.fd, first)
+        assert host.kernel.attached(ifindex).prog_id == second.prog_id
+
+
+@pytest.mark.parametrize(("there", "asked"), [("native", "generic"), ("generic", "native")])
+def test_two_modes_at_once_are_refused(host: Host, there: str, asked: str) -> None:
+    with attached(host, there), host.kernel.load(host.version2, Config(), {}) as second:
+        assert refusal(host, host.nic, asked, second.fd, NOTHING) == (
+            errno.EEXIST,
+            "Native and generic XDP can't be active at the same time",
+        )
+
+
+def test_a_program_works_on_the_maps_it_is_given(host: Host) -> None:
+    with host.kernel.map_by_fd(host.make(MAPS["xdp_settings"])) as settings:
+        settings.update(bytes(4), b"a" * 24)
+        with host.kernel.load(host.version1, Config(), {"xdp_settings": settings.fd}) as loaded:
+            with host.kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as used:
+                assert used.info.id == settings.info.id
+                assert used.lookup(bytes(4)) == b"a" * 24
+
+
+def test_a_map_of_another_size_is_taken_so_that_shapes_have_to_be_compared_before(host: Host) -> None:
+    smaller = MAPS["hosts_v4"]._replace(max_entries=2)
+    with host.kernel.map_by_fd(host.make(smaller)) as table, host.kernel.load(host.version1, Config(), {"hosts_v4": table.fd}) as loaded:
+        with host.kernel.map_by_fd(loaded.map_fds["hosts_v4"]) as used:
+            assert used.shape == smaller
+
+
+@pytest.mark.parametrize("text", [None, "no ELF file"])
+def test_what_is_no_object_is_refused(host: Host, text: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "wrong"
+    if text is not None:
+        path.write_text(text)
+    if isinstance(host.kernel, FakeKernel) and text:
+        path.write_text("refused")
+    with pytest.raises(FastpathError, match=str(path)), host.kernel.load(str(path), Config(), {}):
+        pass
+
+
+@pytest.mark.parametrize(("name", "code"), [("hosts_v4", errno.E2BIG), ("prefixes_v4", errno.ENOSPC)])
+def test_a_full_table_says_so(host: Host, name: str, code: int) -> None:
+    shape = MAPS[name]._replace(max_entries=2)
+    prefix = b"\x20\0\0\0" if shape.key_size == 8 else b""
+    with host.kernel.map_by_fd(host.make(shape)) as table:
+        table.update_many([(prefix + bytes([10, 0, 0, number]), ENTRY) for number in range(2)])
+        with pytest.raises(OSError) as full:
+            table.update_many([(prefix + bytes([10, 0, 0, 9]), ENTRY)])
+        assert full.value.errno == code
+        table.update(prefix + bytes([10, 0, 0, 1]), ENTRY)  # what is there can be changed
+        assert len(list(table.items())) == 2
+
+
+def test_entries_come_and_go(host: Host) -> None:
+    one, two = b"\x0a\0\0\1", b"\x0a\0\0\2"
+    with host.kernel.map_by_fd(host.make(MAPS["hosts_v4"])) as table:
+        table.update_many([(one, ENTRY), (two, ENTRY)])
+        assert dict(table.items()) == {one: ENTRY, two: ENTRY}
+        table.delete_many([b"\x0a\0\0\3", two])
+        assert (table.lookup(one), table.lookup(two)) == (ENTRY, None)
+        assert (table.delete(one), table.delete(one)) == (True, False)
+        assert list(table.items()) == []
+
+
+def test_an_array_is_full_of_zeros_and_stays_as_long_as_it_is(host: Host) -> None:
+    with host.kernel.map_by_fd(host.make(MAPS["xdp_settings"])) as settings:
+        assert settings.lookup(bytes(4)) == bytes(24)
+        with pytest.raises(OSError, match="Invalid argument"):
+            settings.delete(bytes(4))
+
+
+def test_a_map_that_nobody_holds_is_gone(host: Host) -> None:
+    with host.kernel.map_by_fd(fd := host.make(MAPS["xdp_settings"])) as opened:
+        map_id = opened.info.id
+    host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
+    for _attempt in range(100):  # the real kernel frees a map a moment later
+        try:
+            with host.kernel.map_by_id(map_id):
+                pass
+        except OSError as error:
+            assert error.errno == errno.ENOENT
+            return
+    pytest.fail("the map is still there")
+
+
+def test_the_maps_of_a_host_are_made_once(host: Host) -> None:
+    kernel = host.kernel
+    assert [kernel.host_map(shape.name) for shape in HOST_MAPS] == [None] * 5
+    assert not kernel.is_pinned()
+    assert kernel.require_host_maps() == [shape.name for shape in HOST_MAPS]
+    assert kernel.is_pinned()
+    with kernel.host_map("hosts_v4") as first:
+        assert kernel.require_host_maps() == []
+        with kernel.host_map("hosts_v4") as again:
+            assert (again.info.id, again.shape) == (first.info.id, MAPS["hosts_v4"])
+
+
+def test_a_pin_keeps_a_map_and_gives_way_to_the_next(host: Host) -> None:
+    kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
+    assert kernel.interface_map(ifindex, "xdp_settings") is None
+    ids = []
+    for version in (host.version1, host.version2):
+        with kernel.load(version, Config(), {}) as loaded:
+            kernel.pin_interface_map(ifindex, "xdp_settings", loaded.map_fds["xdp_settings"])
+        with kernel.interface_map(ifindex, "xdp_settings") as pinned:
+            ids.append(pinned.info.id)
+    assert ids[0] != ids[1]
+    assert kernel.is_pinned(ifindex)
+
+
+def test_forgetting_an_interface_keeps_the_lists_and_forgetting_all_does_not(host: Host) -> None:
+    kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
+    kernel.require_host_maps()
+    with kernel.load(host.version1, Config(), {}) as loaded:
+        kernel.pin_interface_map(ifindex, "xdp_settings", loaded.map_fds["xdp_settings"])
+    kernel.forget(ifindex)
+    assert (kernel.is_pinned(ifindex), kernel.is_pinned()) == (False, True)
+    assert kernel.interface_map(ifindex, "xdp_settings") is None
+    kernel.forget()
+    assert not kernel.is_pinned()
+    assert kernel.host_map("hosts_v4") is None
+    kernel.forget()  # nothing is there: nothing to do
+
+
+def test_interfaces_have_names_numbers_and_counters(host: Host) -> None:
+    assert {host.nic, host.bridge, "lo"} <= set(host.kernel.interfaces())
+    numbers = {host.kernel.interface(name).ifindex for name in (host.nic, host.bridge)}
+    assert len(numbers) == 2
+    assert {"rx_packets", "tx_bytes"} <= host.kernel.statistics(host.nic).keys()
+    with pytest.raises(FastpathError, match="nosuch: there is no such interface. This host has: .*lo"):
+        host.kernel.interface("nosuch")
+
+
+def test_a_program_that_is_gone_can_not_be_opened(host: Host) -> None:
+    with pytest.raises(OSError, match="No such file"), host.kernel.opened(999999):
+        pass
