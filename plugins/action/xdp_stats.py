@@ -14,7 +14,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """Adds C(answer)."""
+    """Puts the answer in the place of the facts, of which there are more than anybody reads on a terminal."""
 
     def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
         """Run the module and evaluate the expression on its facts."""
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
         search = _compiled(expression) if expression else None
         result.update(self._execute_module("vos.fastpath.xdp_stats", task_vars=task_vars))
         if search is not None and not result.get("failed"):
-            result["answer"] = search(result["ansible_facts"]["vos_fastpath"])
+            result["answer"] = search(result.pop("ansible_facts")["vos_fastpath"])
         return result
 
 

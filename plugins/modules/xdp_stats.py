@@ -13,7 +13,7 @@ version_added: 0.1.0
 description:
   - Reads the counters of the filter from the kernel and returns them as facts, with the interface's own statistics, the
     mode and the settings beside them.
-  - With O(query) it answers a JMESPath expression (U(https://jmespath.org)), evaluated on the controller.
+  - With O(query) it returns the answer to a JMESPath expression (U(https://jmespath.org)) instead, evaluated on the controller.
 author:
   - The vos.fastpath authors (@vos)
 extends_documentation_fragment:
@@ -59,7 +59,7 @@ EXAMPLES = r"""
 RETURN = r"""
 ansible_facts:
   description: The facts.
-  returned: success
+  returned: when O(query) is not given
   type: dict
   contains:
     vos_fastpath:
