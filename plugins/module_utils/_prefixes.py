@@ -73,6 +73,9 @@ def parse_prefix(text: str) -> Prefix:
     prefix = Prefix(family, _masked(packed, length), length)
     if prefix.address != packed:
         raise FastpathError(text, "it has host bits set below /%d" % length, "Write %s if the network is meant" % str(prefix))
+    if packed.startswith(_MAPPED):
+        plain = Prefix("v4", packed[12:], length - 96)
+        raise FastpathError(text, "on the wire this source is an IPv4 address", "Write %s" % str(plain))
     return prefix
 
 
@@ -94,9 +97,6 @@ def _packed(text: str, family: str, address: str) -> bytes:
         packed = socket.inet_pton(FAMILIES[family][0], address)
     except (OSError, ValueError, UnicodeError) as error:
         raise FastpathError(text, "it is neither an IPv4 nor an IPv6 address", _REMEDY) from error
-    if packed.startswith(_MAPPED):
-        plain = socket.inet_ntop(socket.AF_INET, packed[12:])
-        raise FastpathError(text, "on the wire this source is an IPv4 address", "Write %s" % plain)
     return packed
 
 
