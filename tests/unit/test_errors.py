@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The one exception that reaches the operator."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+
+
+@pytest.mark.parametrize("reason", ["there is no such interface", "there is no such interface."])
+def test_an_error_is_value_reason_and_remedy(reason: str) -> None:
+    error = FastpathError("eth9", reason, "This host has: eth0", number=7)
+    assert str(error) == "eth9: there is no such interface. This host has: eth0"
+    assert error.details == {"number": 7}
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (OSError(2, "No such file or directory"), "No such file or directory (ENOENT)"),
+        (OSError(13, ""), "Permission denied (EACCES)"),
+        (OSError(524, "Unknown error 524"), "Unknown error 524 (524)"),
+        (OSError("no number at all"), "Success (0)"),
+    ],
+)
+def test_the_words_of_the_kernel_come_with_the_errno(error: OSError, words: str) -> None:
+    assert reason_of(error) == words
