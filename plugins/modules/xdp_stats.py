@@ -36,7 +36,7 @@ options:
   query:
     description:
       - A JMESPath expression on C(vos_fastpath), for example V(counters.options_dropped) or
-        V(interfaces.*.mode).
+        V(values(interfaces\)[].counters.passed).
     type: str
 seealso:
   - module: vos.fastpath.xdp_attach
@@ -51,9 +51,9 @@ EXAMPLES = r"""
     query: counters.options_dropped
   register: dropped
 
-- name: Ask which interfaces run in generic mode
+- name: Ask for the interfaces in generic mode
   vos.fastpath.xdp_stats:
-    query: interfaces.[keys(@), values(@)[].mode]
+    query: values(interfaces)[?mode=='generic'].ifindex
 """
 
 RETURN = r"""
