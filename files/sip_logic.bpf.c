@@ -48,167 +48,172 @@ const volatile struct sip_config sip_config = {
 #include "sip_rate.h"
 #include "sip_count.h"
 
-/* A datagram to a SIP port, on its way through the rows. */
-struct sip_datagram {
-	struct sip_view view;
-	__u32 flags;			/* FRAME_* */
-	__u32 at;			/* the payload; from row 11 on without leading blanks */
-	__u32 end;
-	__u32 size;			/* of the payload with them */
-	bool cut;			/* a first fragment: what comes behind end is not known */
-	bool trusted;
-	bool enforced;			/* malformed messages from this source are dropped */
-};
-
-/*
- * Row 9. Linux takes an IPv6 length of 0 (RFC 2675) for "to the end", and a length below the IP payload as it is; the
- * payload ends where the shorter of the two does.
- */
-static __always_inline enum sip_reason bound_payload(struct sip_datagram *datagram, __u32 udp)
-{
-	struct udphdr copy;
-	const struct udphdr *header = look(&datagram->view, udp, &copy, sizeof(copy));
-	__u32 length;
-
-	if (!header)
-		return REASON_UDP_LEN;
-	length = bpf_ntohs(header->len);
-	if (length < sizeof(*header))
-		return REASON_UDP_LEN;
-	if (udp + length <= datagram->end)
-		datagram->end = udp + length;
-	else if (!datagram->cut)
-		return REASON_UDP_LEN;
-	datagram->at = udp + sizeof(*header);
-	datagram->size = datagram->end - datagram->at;
-	return GO_ON;
-}
-
-/* Rows 11 and 12. Servers skip blanks before a message, one of them more than a thousand (RFC 3261, 7.5 has CRLFs). */
-static __always_inline enum sip_reason skip_blanks(struct sip_datagram *datagram)
-{
-	if (datagram->size && !is_blank(byte_at(&datagram->view, datagram->at)))
-		return GO_ON;
-	datagram->at = past_blanks(datagram->view.ctx, datagram->at, datagram->end);
-	if (datagram->at == datagram->end && datagram->size <= BLANKS_MAX)
-		return datagram->cut ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;
-	return datagram->size - (datagram->end - datagram->at) >= BLANKS_MAX + 1 ? REASON_LEADING_BLANKS : GO_ON;
-}
+/* What is known of the message besides the payload, as bits behind FRAME_*. */
+#define MESSAGE_TRUSTED (1U << 8)
+#define MESSAGE_ENFORCED (1U << 9)		/* malformed messages from this source are dropped */
+#define MESSAGE_SHORT (1U << 10)		/* the payload, blanks and all, is shorter than SHORT_PAYLOAD */
 
 /* Row 13. Whether it was asked for is the server's to know, so a status line from anyone passes. */
-static __always_inline enum sip_reason read_response(const struct sip_datagram *datagram)
+static __always_inline enum sip_reason read_response(__u64 first, __u64 second, __u32 length, __u32 flags)
 {
-	__u64 first = word_before(&datagram->view, datagram->at, datagram->end);
-	__u64 second;
-
-	if (!starts_with_sip(first))
-		return GO_ON;
-	second = word_before(&datagram->view, datagram->at + WORD, datagram->end);
-	if (datagram->enforced && !is_status_line(first, second, datagram->end - datagram->at, datagram->cut))
+	if (flags & MESSAGE_ENFORCED && !is_status_line(first, second, length, flags & FRAME_FIRST_FRAGMENT))
 		return REASON_STATUS_LINE;
 	return REASON_RESPONSE;
 }
 
-/* Rows 17 and 18. */
-static __always_inline enum sip_reason read_start_line(const struct sip_datagram *datagram, __u32 behind_method)
+/* Rows 17 and 18. Malformed is only what is seen to be so: what is cut off may be right. */
+static __always_inline enum sip_reason read_start_line(const struct sip_view *view, __u32 at, __u32 end, __u32 flags)
 {
-	__u32 end;
+	bool cut = flags & FRAME_FIRST_FRAGMENT;
+	bool enforced = flags & MESSAGE_ENFORCED;
+	__u32 line;
 
-	if (!datagram->enforced && !datagram->cut)
+	if (!enforced && !cut)
 		return GO_ON;
-	end = line_end(datagram->view.ctx, behind_method, datagram->end);
-	if (end > VIEW_MAX || (end == datagram->end && datagram->cut))
+	line = line_end(view->ctx, at, end);
+	if (line > VIEW_MAX || (line == end && cut))
 		return REASON_LINE_CUT;
-	if (!datagram->enforced)
-		return GO_ON;
-	if (end == datagram->end || !ends_with_version(&datagram->view, behind_method, end))
+	if (enforced && (line == end || !ends_with_version(view, at, line)))
 		return REASON_MALFORMED_START_LINE;
 	return GO_ON;
 }
 
 /*
- * Rows 14 to 18. Stealth looks at the method and at nothing behind it: some server answers OPTIONS with any rest of the
- * line. Malformed is only what can be seen to be so.
+ * Rows 14 to 18. Stealth looks at the method and at nothing behind it: there is a server that answers OPTIONS whatever
+ * the rest of the line is.
  */
-static __always_inline enum sip_reason read_request(const struct sip_datagram *datagram, __u32 stealth_methods)
+static __always_inline enum sip_reason read_request(const struct sip_view *view, __u32 at, __u32 end, __u32 flags,
+						    __u32 stealth_methods)
 {
-	__u32 token = read_token(datagram->view.ctx, datagram->at, datagram->end);
+	__u32 token = read_token(view->ctx, at, end);
+	bool cut = flags & FRAME_FIRST_FRAGMENT;
 
 	if (is_method_read(token)) {
 		count_method(TOKEN_METHOD(token));
-		if (!datagram->trusted && stealth_methods >> TOKEN_METHOD(token) & 1)
+		if (!(flags & MESSAGE_TRUSTED) && stealth_methods >> TOKEN_METHOD(token) & 1)
 			return REASON_STEALTH;
 	}
-	if (datagram->size < SHORT_PAYLOAD)
-		return datagram->cut ? REASON_TINY_FRAGMENT : REASON_SHORT_PAYLOAD;
-	if (datagram->cut && !is_overlong(token) && !(token & TOKEN_ENDED))
+	if (flags & MESSAGE_SHORT)
+		return cut ? REASON_TINY_FRAGMENT : REASON_SHORT_PAYLOAD;
+	if (cut && !is_overlong(token) && !(token & TOKEN_ENDED))
 		return REASON_TINY_FRAGMENT;
 	if (!TOKEN_LENGTH(token) || is_overlong(token) || !is_followed_by_space(token))
-		return datagram->enforced ? REASON_MALFORMED_METHOD : GO_ON;
-	return read_start_line(datagram, datagram->at + TOKEN_LENGTH(token));
+		return flags & MESSAGE_ENFORCED ? REASON_MALFORMED_METHOD : GO_ON;
+	return read_start_line(view, at + TOKEN_LENGTH(token), end, flags);
+}
+
+/* Rows 13 to 18, for a message that starts at this offset. */
+__noinline int read_message(struct xdp_md *ctx, __u32 at, __u32 end, __u32 flags, __u32 stealth_methods)
+{
+	struct sip_view view = view_of(ctx);
+	__u64 first = word_before(&view, at, end);
+
+	if (starts_with_sip(first))
+		return read_response(first, word_before(&view, at + WORD, end), end - at, flags);
+	return read_request(&view, at, end, flags, stealth_methods);
+}
+
+/*
+ * Row 9: where the payload ends, 0 if the UDP length is wrong. Linux takes an IPv6 length of 0 (RFC 2675) for "to the
+ * end", and a length below the IP payload as it is; the payload ends where the shorter of the two does.
+ */
+static __always_inline __u32 payload_end(const struct sip_view *view, __u32 udp, __u32 end, __u32 flags)
+{
+	struct udphdr copy;
+	const struct udphdr *header = look(view, udp, &copy, sizeof(copy));
+	__u32 length;
+
+	if (!header)
+		return 0;
+	length = bpf_ntohs(header->len);
+	if (length < sizeof(*header))
+		return 0;
+	if (udp + length <= end)
+		return udp + length;
+	return flags & FRAME_FIRST_FRAGMENT ? end : 0;
+}
+
+/*
+ * Rows 9 to 18: GO_ON for a request. Servers skip blanks before a message, one of them more than a thousand, and
+ * RFC 3261, 7.5 wants CRLFs ignored; so they are taken off first, but not without a bound.
+ */
+__noinline int read_payload(struct xdp_md *ctx, __u32 udp, __u32 end, __u32 flags, __u32 stealth_methods)
+{
+	struct sip_view view = view_of(ctx);
+	__u32 start = udp + sizeof(struct udphdr);
+	__u32 at = start;
+	__u8 first;
+
+	end = payload_end(&view, udp, end, flags);
+	if (!end)
+		return REASON_UDP_LEN;
+	first = word_before(&view, at, end);
+	if (first <= STUN_FIRST_BYTE_MAX && !(flags & FRAME_FIRST_FRAGMENT) && is_stun(&view, at, end))
+		return REASON_STUN;
+	if (is_blank(first)) {
+		at = past_blanks(ctx, start, end);
+		if (at == end)
+			return flags & FRAME_FIRST_FRAGMENT ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;
+		first = word_before(&view, at, end);
+		if (at - start == BLANKS_MAX && is_blank(first))
+			return REASON_LEADING_BLANKS;
+	}
+	if (end - start < SHORT_PAYLOAD)
+		flags |= MESSAGE_SHORT;
+	return read_message(ctx, at, end, flags, stealth_methods);
 }
 
 /*
  * Row 20. A socket gets what it can use: whole datagrams, untagged, in one buffer. Where the queue has no socket the
  * helper answers XDP_PASS (kernel 5.3 and later).
  */
-static __always_inline bool redirected(const struct sip_datagram *datagram)
+static __always_inline bool redirected(const struct sip_view *view, __u32 flags)
 {
-	struct xdp_md *ctx = datagram->view.ctx;
+	if (!(sip_config.flags & CONFIG_AF_XDP) || flags & (FRAME_TAGGED | FRAME_FIRST_FRAGMENT))
+		return false;
+	if (in_buffers() && frame_length(view) != (__u32)(view->data_end - view->data))
+		return false;
+	return bpf_redirect_map(&xsks_map, view->ctx->rx_queue_index, XDP_PASS) == XDP_REDIRECT;
+}
 
-	if (!(sip_config.flags & CONFIG_AF_XDP) || datagram->flags & (FRAME_TAGGED | FRAME_FIRST_FRAGMENT))
-		return false;
-	if (frame_length(&datagram->view) != (__u32)(datagram->view.data_end - datagram->view.data))
-		return false;
-	return bpf_redirect_map(&xsks_map, ctx->rx_queue_index, XDP_PASS) == XDP_REDIRECT;
+/* What the lists and the settings make of the source. */
+static __always_inline __u32 standing(__u32 lists, const struct sip_settings *settings)
+{
+	__u32 flags = lists & LIST_ALLOW ? MESSAGE_TRUSTED : 0;
+
+	if (settings->malformed_scope == MALFORMED_ALL || (settings->malformed_scope == MALFORMED_UNTRUSTED && !flags))
+		flags |= MESSAGE_ENFORCED;
+	return flags;
 }
 
 /* Rows 8 to 21. */
-static __always_inline enum sip_reason decide(struct sip_datagram *datagram, __u32 ip, __u32 udp)
+static __always_inline enum sip_reason decide(const struct sip_view *view, __u32 ip, __u32 udp, __u32 end, __u32 flags)
 {
 	const struct sip_settings *settings = only_entry(&xdp_settings);
-	enum sip_reason reason;
 	struct sip_ipv6_address source;
+	enum sip_reason reason;
 	__u32 lists;
 
-	if (!settings || !read_source(&datagram->view, ip, datagram->flags, &source))
+	if (!settings || !read_source(view, ip, flags, &source))
 		return REASON_REQUEST;
-	lists = lists_of_source(&source, datagram->flags);
+	lists = lists_of_source(&source, flags);
 	if (lists & LIST_BLOCK)
 		return REASON_BLOCKLIST;
-	datagram->trusted = lists & LIST_ALLOW;
-	datagram->enforced = settings->malformed_scope == MALFORMED_ALL ||
-			     (settings->malformed_scope == MALFORMED_UNTRUSTED && !datagram->trusted);
-
-	reason = bound_payload(datagram, udp);
+	flags |= standing(lists, settings);
+	reason = read_payload(view->ctx, udp, end, flags, settings->stealth_methods);
 	if (reason != GO_ON)
 		return reason;
-	if (!datagram->cut && is_stun(&datagram->view, datagram->at, datagram->end))
-		return REASON_STUN;
-	reason = skip_blanks(datagram);
-	if (reason != GO_ON)
-		return reason;
-	reason = read_response(datagram);
-	if (reason != GO_ON)
-		return reason;
-	reason = read_request(datagram, settings->stealth_methods);
-	if (reason != GO_ON)
-		return reason;
-	if (settings->rate_per_second && !datagram->trusted && over_rate(settings, &source, datagram->flags))
+	if (settings->rate_per_second && !(flags & MESSAGE_TRUSTED) && over_rate(settings, &source, flags))
 		return REASON_RATE_LIMIT;
-	return redirected(datagram) ? REASON_REDIRECT : REASON_REQUEST;
+	return redirected(view, flags) ? REASON_REDIRECT : REASON_REQUEST;
 }
 
+/* A datagram to a SIP port: decided, counted. */
 __noinline int judge(struct xdp_md *ctx, __u32 ip, __u32 udp, __u32 end, __u32 flags)
 {
-	struct sip_datagram datagram = {
-		.view = view_of(ctx),
-		.flags = flags,
-		.end = end,
-		.cut = flags & FRAME_FIRST_FRAGMENT,
-	};
+	struct sip_view view = view_of(ctx);
 
-	return settle(ctx, decide(&datagram, ip, udp), ip, flags);
+	return settle(ctx, decide(&view, ip, udp, end, flags), ip, flags);
 }
 
 SEC("xdp")

@@ -74,12 +74,12 @@ __noinline __u32 read_token(struct xdp_md *ctx, __u32 at, __u32 end)
 	__u64 second = word_before(&view, at + WORD, end);
 	__u32 token = registered_method(first, second);
 	__u32 length = TOKEN_LENGTH(token);
-	__u32 behind = length < WORD ? byte_of(first, length) : byte_of(second, length - WORD);
+	__u8 behind = length < WORD ? byte_of(first, length) : byte_of(second, length - WORD);
 
 	if (!length || is_token(behind)) {
 		length = token_length(ctx, at, end);
 		token = TOKEN(length, METHOD_OTHER);
-		behind = byte_at(&view, at + length);
+		behind = word_before(&view, at + length, end);
 	}
 	return at + length < end ? token | behind << 16 | TOKEN_ENDED : token;
 }
@@ -114,10 +114,10 @@ __noinline int ends_with_long_version(struct xdp_md *ctx, __u32 from, __u32 end)
 	__u32 dot = minor - 1;
 	__u32 major;
 
-	if (minor == end || minor <= from || byte_at(&view, dot) != '.')
+	if (minor == end || minor <= from || byte_of(word_before(&view, dot, end), 0) != '.')
 		return false;
 	major = digits(ctx, from, dot);
-	return major != dot && major >= from + 5 && ends_with_sip(word_at(&view, major - WORD));
+	return major != dot && major >= from + 5 && ends_with_sip(word_before(&view, major - WORD, end));
 }
 
 /* Whether [from, end) ends with SP SIP/1*DIGIT.1*DIGIT; what is there nearly always is " SIP/2.0". */
@@ -127,7 +127,7 @@ static __always_inline bool ends_with_version(const struct sip_view *view, __u32
 
 	if (end < from + WORD)
 		return false;
-	last = word_at(view, end - WORD);
+	last = word_before(view, end - WORD, end);
 	if (ends_with_sip(last << 24) && is_digit(byte_of(last, 5)) && byte_of(last, 6) == '.' && is_digit(byte_of(last, 7)))
 		return true;
 	return ends_with_long_version(view->ctx, from, end);

@@ -29,12 +29,16 @@ static __always_inline bool is_via_line(__u64 word)
 	return behind == ':' || behind == ' ' || behind == '\t';
 }
 
+/* Whether such a line starts in the next VIA_STRIDE bytes, leaving out the last seven of all. */
 __noinline int has_via_near(struct xdp_md *ctx, __u32 at, __u32 end)
 {
 	struct sip_view view = view_of(ctx);
 
-	for (int i = 0; i < VIA_STRIDE && at < end; i++, at++) {
-		if (is_via_line(word_before(&view, at, end)))
+	for (int i = 0; i < VIA_STRIDE && at + WORD <= end; i++, at++) {
+		__u64 copy;
+		const __u64 *bytes = look(&view, at, &copy, WORD);
+
+		if (!bytes || is_via_line(number_of(bytes)))
 			return true;
 	}
 	return false;
@@ -49,12 +53,18 @@ __noinline int has_via_far(struct xdp_md *ctx, __u32 at, __u32 end)
 	return false;
 }
 
-/* Few STUN messages have a line end, so look for that first. */
+/* Few STUN messages have a line end at all, so look for that first. */
 __noinline int has_via(struct xdp_md *ctx, __u32 at, __u32 end)
 {
+	__u64 last = last_word(ctx, end - (WORD - 1), end);
+
 	at = line_end(ctx, at, end);
 	for (int i = 0; i < VIA_FAR_STRIDES && at < end; i++, at += VIA_STRIDES * VIA_STRIDE) {
 		if (has_via_far(ctx, at, end))
+			return true;
+	}
+	for (__u32 i = 0; i < WORD - 1; i++, last >>= 8) {
+		if (is_via_line(last))
 			return true;
 	}
 	return false;

@@ -21,11 +21,10 @@
 #define LINE_STRIDES 32
 #define LINE_FAR_STRIDE (LINE_STRIDES * LINE_STRIDE)
 #define LINE_FAR_STRIDES 16
-#define DIGIT_WORDS 15
-#define DIGIT_STRIDE ((DIGIT_WORDS + 1) * WORD)
-#define DIGIT_STRIDES 32
+#define DIGIT_STRIDE 32
+#define DIGIT_STRIDES 64
 #define DIGIT_FAR_STRIDE (DIGIT_STRIDES * DIGIT_STRIDE)
-#define DIGIT_FAR_STRIDES 16
+#define DIGIT_FAR_STRIDES 32
 
 /* The bytes of a text of at most eight characters as word_at() reads them; computed by the compiler. */
 #define TEXT(text) text_word(text, sizeof(text) - 1)
@@ -64,11 +63,6 @@ static __always_inline __u32 lowest(__u64 top_bits)
 	return ((((top_bits - 1) & ~top_bits) >> 7 & EACH_BYTE) * EACH_BYTE) >> 56;
 }
 
-static __always_inline bool all_digits(__u64 word)
-{
-	return (word & EACH_BYTE * 0xf0) == EACH_BYTE * 0x30 && ((word + EACH_BYTE * 6) & EACH_BYTE * 0xf0) == EACH_BYTE * 0x30;
-}
-
 static __always_inline bool is_digit(__u8 byte)
 {
 	return byte >= '0' && byte <= '9';
@@ -98,7 +92,10 @@ __noinline __u32 past_blanks(struct xdp_md *ctx, __u32 at, __u32 end)
 	struct sip_view view = view_of(ctx);
 
 	for (int i = 0; i < BLANKS_MAX && at < end; i++, at++) {
-		if (!is_blank(byte_at(&view, at)))
+		__u8 copy;
+		const __u8 *byte = look(&view, at, &copy, sizeof(copy));
+
+		if (!byte || !is_blank(*byte))
 			break;
 	}
 	return at;
@@ -110,7 +107,10 @@ __noinline __u32 past_token_near(struct xdp_md *ctx, __u32 at, __u32 end)
 	struct sip_view view = view_of(ctx);
 
 	for (int i = 0; i < TOKEN_STRIDE && at < end; i++, at++) {
-		if (!is_token(byte_at(&view, at)))
+		__u8 copy;
+		const __u8 *byte = look(&view, at, &copy, sizeof(copy));
+
+		if (!byte || !is_token(*byte))
 			break;
 	}
 	return at;
@@ -135,19 +135,23 @@ static __always_inline __u32 token_length(struct xdp_md *ctx, __u32 at, __u32 en
 __noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
 {
 	struct sip_view view = view_of(ctx);
+	const __u64 *bytes;
+	__u64 found, copy;
 
-	if (at > VIEW_MAX)
-		return at;
-	for (int i = 0; i < LINE_WORDS; i++) {
-		__u64 found = line_end_bytes(word_before(&view, at, end));
-
+	for (int i = 0; i < LINE_WORDS; i++, at += WORD) {
+		if (at + WORD > end)
+			break;
+		bytes = look(&view, at, &copy, WORD);
+		if (!bytes)
+			return at;
+		found = line_end_bytes(number_of(bytes));
 		if (found)
 			return at + lowest(found);
-		at += WORD;
-		if (at >= end)
-			return end;
 	}
-	return at;
+	if (at + WORD <= end)
+		return at;
+	found = line_end_bytes(last_word(ctx, at, end));
+	return found ? at + lowest(found) : end;
 }
 
 __noinline __u32 line_end_far(struct xdp_md *ctx, __u32 at, __u32 end)
@@ -162,20 +166,17 @@ __noinline __u32 line_end_far(struct xdp_md *ctx, __u32 at, __u32 end)
 	return at;
 }
 
-/* The first CR or LF of [at, end); end if there is none; an offset above VIEW_MAX if it gave up. */
-static __always_inline __u32 line_end(struct xdp_md *ctx, __u32 at, __u32 end)
+/* The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. */
+__noinline __u32 line_end(struct xdp_md *ctx, __u32 at, __u32 end)
 {
-	__u32 next = line_end_near(ctx, at, end);
-
-	if (next != at + LINE_STRIDE)
-		return next;
 	for (int i = 0; i < LINE_FAR_STRIDES; i++) {
-		at = next;
-		next = line_end_far(ctx, at, end);
+		__u32 next = line_end_far(ctx, at, end);
+
 		if (next != at + LINE_FAR_STRIDE)
 			return next;
+		at = next;
 	}
-	return next;
+	return at;
 }
 
 /* Where the digits begin that end before `end`, as far back as floor; else where it stopped looking. */
@@ -183,10 +184,13 @@ __noinline __u32 digits_near(struct xdp_md *ctx, __u32 floor, __u32 end)
 {
 	struct sip_view view = view_of(ctx);
 
-	for (int i = 0; i < DIGIT_WORDS && end >= floor + WORD && all_digits(word_at(&view, end - WORD)); i++)
-		end -= WORD;
-	for (__u32 i = 0; i < WORD && end > floor && is_digit(byte_at(&view, end - 1)); i++)
-		end--;
+	for (int i = 0; i < DIGIT_STRIDE && end > floor; i++, end--) {
+		__u8 copy;
+		const __u8 *byte = look(&view, end - 1, &copy, sizeof(copy));
+
+		if (!byte || !is_digit(*byte))
+			break;
+	}
 	return end;
 }
 

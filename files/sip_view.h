@@ -78,40 +78,43 @@ static __always_inline const void *look(const struct sip_view *view, __u32 at, v
 	return NULL;
 }
 
-/* Eight bytes as a number whose lowest byte is the first one, on every machine. 0 beyond the frame. */
-static __always_inline __u64 word_at(const struct sip_view *view, __u32 at)
+/* Eight bytes as a number whose lowest byte is the first one, on every machine. */
+static __always_inline __u64 number_of(const __u64 *bytes)
 {
-	__u64 copy;
-	const __u64 *word = look(view, at, &copy, WORD);
-
-	if (!word)
-		return 0;
 #if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-	return __builtin_bswap64(*word);
+	return __builtin_bswap64(*bytes);
 #else
-	return *word;
+	return *bytes;
 #endif
 }
 
-static __always_inline __u8 byte_at(const struct sip_view *view, __u32 at)
+/*
+ * The word that runs over the end, or is beyond what can be read. It is read further ahead and shifted, so that no byte
+ * behind the payload is read and none one by one: there are always headers before.
+ */
+__noinline __u64 last_word(struct xdp_md *ctx, __u32 at, __u32 end)
 {
-	__u8 copy;
-	const __u8 *byte = look(view, at, &copy, sizeof(copy));
+	struct sip_view view = view_of(ctx);
+	const __u64 *bytes;
+	__u64 copy;
 
-	return byte ? *byte : 0;
+	if (at >= end || at + WORD <= end)
+		return 0;
+	bytes = look(&view, end - WORD, &copy, WORD);
+	return bytes ? number_of(bytes) >> (8 * (at + WORD - end)) : 0;
 }
 
-/*
- * The eight bytes at this offset, with 0 for those from end on. A word that would run over the end is read further
- * ahead and shifted, so that no byte behind the payload is read, nor one by one: there are always headers before.
- */
+/* The eight bytes at this offset, with 0 for those from end on. */
 static __always_inline __u64 word_before(const struct sip_view *view, __u32 at, __u32 end)
 {
-	if (at + WORD <= end)
-		return word_at(view, at);
-	if (at >= end)
-		return 0;
-	return word_at(view, end - WORD) >> (8 * (at + WORD - end));
+	if (at + WORD <= end) {
+		__u64 copy;
+		const __u64 *bytes = look(view, at, &copy, WORD);
+
+		if (bytes)
+			return number_of(bytes);
+	}
+	return last_word(view->ctx, at, end);
 }
 
 static __always_inline __u8 byte_of(__u64 word, __u32 index)
