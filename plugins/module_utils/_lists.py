@@ -119,7 +119,7 @@ def after(current: Entries, name: str, changes: Changes) -> Entries:
     entries = dict(current)
     for prefix in changes.add:
         old = entries.get(prefix, Entry(0, prefix.length))
-        entries[prefix] = old._replace(lists=old.lists | bit)
+        entries[prefix] = old._replace(lists=old.lists | bit, **{name + "_expires": 0})  # it may have been there for a while
     for prefix in changes.remove:
         left = entries[prefix]._replace(lists=entries[prefix].lists & ~bit)
         if left.lists:
@@ -135,10 +135,13 @@ def apply(kernel: ListKernel, current: Entries, wanted: Entries) -> None:
     kernel.require_host_maps()
     _set_gate(kernel, gate_of({**current, **wanted}))
     touched = [prefix for prefix in {**current, **wanted} if current.get(prefix) != wanted.get(prefix)]
-    for table in TABLES:
-        mine = [prefix for prefix in touched if prefix.table == table]
-        if mine:
-            _write(kernel, table, mine, wanted)
+    added = [prefix for prefix in touched if prefix in wanted]
+    removed = [prefix for prefix in touched if prefix not in wanted]
+    for prefixes in (added, removed):  # of all tables: a host may make room for a network that it is in
+        for table in TABLES:
+            mine = [prefix for prefix in prefixes if prefix.table == table]
+            if mine:
+                _write(kernel, table, mine, wanted)
     _set_gate(kernel, gate_of(wanted))
 
 
