@@ -79,8 +79,9 @@ def read_live(kernel: Kernel, name: str) -> Live:
 def plan_attach(live: Live, wanted: Wanted, tag: str, shares_lists: bool = True) -> t.Tuple[str, ...]:
     """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure).
 
-    C(tag) is that of the program to be, C(shares_lists) whether the one there goes by this host's lists. A live filter is replaced in place; only another mode, which the kernel can't
-    change in place, takes it off for a moment, and only where that mode was asked for by name.
+    C(tag) is that of the program to be, C(shares_lists) whether the one there goes by this host's lists. A live filter is
+    replaced in place; only another mode, which the kernel can't change in place, takes it off for a moment, and only where
+    that mode was asked for by name.
     """
     program = live.program
     if program is None:
