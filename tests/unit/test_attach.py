@@ -22,9 +22,9 @@ ETH0 = Interface("eth0", 2, "virtio_net", 1500, "up")
 TAG = "a" * 16
 
 
-def live(mode: str = "native", tag: str = TAG, ours: bool = True, config: Config = Config(), chosen: Settings = Settings()) -> Live:
+def live(mode: str = "native", tag: str = TAG, ours: bool = True) -> Live:
     program = Program(mode, 7, PROGRAM_NAME if ours else "other", tag, ours, {}, 1.0)
-    return Live(ETH0, program, config, chosen) if ours else Live(ETH0, program)
+    return Live(ETH0, program, Config(), Settings()) if ours else Live(ETH0, program)
 
 
 NOTHING_THERE = Live(ETH0, None)

@@ -38,7 +38,7 @@ class Host(NamedTuple):
 
 
 @pytest.fixture
-def fake(tmp_path: Path) -> Iterator[Host]:
+def fake(tmp_path: Path) -> Host:
     kernel = FakeKernel()
     kernel.add_nic("eth0", 7)
     kernel.add_nic("br0", 8, {"native": NO_NATIVE})
@@ -49,7 +49,7 @@ def fake(tmp_path: Path) -> Iterator[Host]:
     def make(shape: MapShape) -> int:
         return kernel.open("map", kernel._new_table(shape))
 
-    yield Host(kernel, "eth0", "br0", *map(str, objects), make)
+    return Host(kernel, "eth0", "br0", *map(str, objects), make)
 
 
 @pytest.fixture
