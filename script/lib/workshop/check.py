@@ -125,6 +125,12 @@ def tail(log: Path, count: int) -> list[str]:
     return lines[-count:]
 
 
+def telling(log: Path, count: int) -> list[str]:
+    """The lines that say what is wrong, where a tool goes on after them: Ansible's."""
+    with log.open(errors="replace") as file:
+        return [line.rstrip() for line in file if line.startswith(("fatal: ", "[ERROR]", "ERROR:"))][:count]
+
+
 def listen() -> None:
     """Turn the signals that end a run into an exception, so that everything is cleaned up on the way out."""
 

@@ -18,6 +18,10 @@ TAIL, WIDTH = 40, 300
 """Lines of a failed check's log that are shown at once, and characters of each line."""
 
 
+TELLING, LONG = 5, 1000
+"""The same for the lines in it that name an error."""
+
+
 class Report:
     """Speaks on standard output; on a terminal a running check has a line that changes."""
 
@@ -50,6 +54,7 @@ class Report:
         mark = "FAILED" if tally.failed else "ok"
         self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
         if tally.failed and log.is_file():
+            self._say(*(f"      ! {line[:LONG]}" for line in check.telling(log, TELLING)))
             self._say(*(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)))
             self._say(f"      whole log: {log.relative_to(places.ROOT)}")
 
