@@ -21,9 +21,7 @@ from lab.progress import Progress
 def main(argv: list[str]) -> int:
     """Returns the exit code: 0, or 1 with a line that says what is wrong."""
     options = _parser().parse_args(argv)
-    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a plain su leaves these out
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    prepare_process()
     try:
         return options.run(options, here())
     except LabError as error:
@@ -32,6 +30,13 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("script/lab: interrupted", file=sys.stderr)
         return 130
+
+
+def prepare_process() -> None:
+    """Find the programs of an administrator, and clean up however we are asked to end."""
+    os.environ["PATH"] = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"  # a plain su leaves these out
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
 
 
 def sbc_number(text: str) -> int:

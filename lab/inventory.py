@@ -22,13 +22,9 @@ def inventory(fleet: Fleet, place: Place) -> dict[str, Any]:
 
 
 def _variables(host: Host) -> dict[str, Any]:
-    addresses = [{"interface": i.name, "ipv4": i.ip(4), "ipv6": i.ip(6)} for i in host.sip]
-    variables: dict[str, Any] = {"lab_sip": addresses}
     if host.kind == "sbc":
-        variables["vos_fastpath_interfaces"] = [i.name for i in host.sip]
-    else:
-        variables["lab_trusted"] = host.kind == "peer"
-    return variables
+        return {"vos_fastpath_interfaces": [i.name for i in host.sip]}
+    return {"vos_fastpath_trusted": host.kind == "peer"}
 
 
 def _connection(place: Place) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MANAGEMENT = "mgmt"
-SIP = "sip"
-BRIDGES = {MANAGEMENT: "02:00:00:00:00:01", SIP: "02:00:00:00:00:02"}
+TRUNKS = {1: "sip1", 2: "sip2"}
+BRIDGES = {MANAGEMENT: "02:00:00:00:00:01", TRUNKS[1]: "02:00:00:00:00:02", TRUNKS[2]: "02:00:00:00:00:03"}
 """The switches and their MAC addresses. A bridge without a fixed one changes it whenever a port comes or goes."""
 
 CONTROLLER = "198.18.0.1/16"
@@ -63,7 +63,7 @@ class Host:
     @property
     def sip(self) -> tuple[Interface, ...]:
         """The interfaces on which SIP is spoken, in their order."""
-        return tuple(i for i in self.interfaces if i.network == SIP)
+        return tuple(i for i in self.interfaces if i.network in TRUNKS.values())
 
     @property
     def sip_addresses(self) -> tuple[str, ...]:
@@ -107,25 +107,25 @@ def fleet(sbcs: int = SBCS_DEFAULT) -> Fleet:
 
 def _sbc(number: int, bridged: bool) -> Host:
     """An SBC. The last one has a second trunk, on an interface whose driver refuses native XDP: a bridge."""
-    interfaces = [_management(1, number), Interface(NATIVE, SIP, _mac(1, 1, number), _trunk(1, number))]
+    interfaces = [_management(1, number), _trunk(1, NATIVE, 1, number)]
     if bridged:
-        interfaces.append(Interface(GENERIC, SIP, _mac(2, 1, number), _trunk(2, number), port="enp2s0"))
+        interfaces.append(_trunk(2, GENERIC, 1, number, port="enp2s0"))
     return Host(f"sbc{number}", "sbc", tuple(interfaces))
 
 
 def _outside(kind: str, number: int) -> Host:
-    """A host of the outside world: one cable, an address on both trunks."""
-    addresses = (*_trunk(1, number), *_trunk(2, number))
-    return Host(kind, kind, (_management(0, number), Interface(NATIVE, SIP, _mac(1, 0, number), addresses)))
+    """A host of the outside world, on both trunks."""
+    return Host(kind, kind, (_management(0, number), _trunk(1, NATIVE, 0, number), _trunk(2, "enp2s0", 0, number)))
 
 
 def _management(group: int, number: int) -> Interface:
     return Interface("mgmt0", MANAGEMENT, _mac(0, group, number), (f"198.18.{group}.{number}/16",))
 
 
-def _trunk(trunk: int, number: int) -> tuple[str, str]:
-    """Addresses on a trunk; two trunks are two subnets on one switch, so that answers leave where requests came in."""
-    return f"198.19.{trunk}.{number}/24", f"2001:2:0:{trunk}::{number:x}/64"
+def _trunk(trunk: int, name: str, group: int, number: int, port: str | None = None) -> Interface:
+    """Each trunk is a switch and a subnet of its own: Linux answers ARP on any interface, for the addresses of all."""
+    addresses = (f"198.19.{trunk}.{number}/24", f"2001:2:0:{trunk}::{number:x}/64")
+    return Interface(name, TRUNKS[trunk], _mac(trunk, group, number), addresses, port)
 
 
 def _mac(network: int, group: int, number: int) -> str:

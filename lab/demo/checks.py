@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What has to be true of a comparison run. Each check is a sentence; one that fails says where, and what to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lab.demo.model import BLOCKED, DROPPED, MALFORMED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase
+from lab.plan import GENERIC
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    ok: bool
+    what: str
+    where: str
+    seen: str
+    advice: str = ""
+
+    def sentence(self) -> str:
+        """For the reader."""
+        return f"{self.where}: {self.what}: {self.seen}"
+
+
+def checks(run: Comparison) -> list[Check]:
+    """All of them, in the order of the run."""
+    baseline, protected, after = run.phases
+    found: list[Check] = []
+    for phase in run.phases:
+        hidden = phase is protected
+        for host, name in run.interfaces:
+            found += _state(phase, host, name, hidden, run.lab)
+            found += _traffic(phase, host, name, hidden)
+    for host, name in run.interfaces:
+        found += _accounting(protected, host, name, run)
+    return found + list(_watched(run))
+
+
+def _state(phase: Phase, host: str, name: str, attached: bool, lab: bool) -> Iterator[Check]:
+    xdp = phase.after[host][name].xdp
+    where = f"{phase.name}, {host} {name}"
+    seen = xdp.mode if xdp else "none"
+    advice = f"look at 'ip -d link show dev {name}' on {host}, and at the output of the playbook above"
+    yield Check(bool(xdp) == attached, f"an XDP program is {'' if attached else 'not '}attached", where, seen, advice)
+    if attached and lab:
+        expected = "generic" if name == GENERIC else "native"
+        yield Check(seen == expected, f"the mode is {expected}", where, seen, advice)
+
+
+def _traffic(phase: Phase, host: str, name: str, hidden: bool) -> Iterator[Check]:
+    addresses = phase.after[host][name].addresses
+    where = f"{phase.name}, {host} {name}"
+    for traffic in phase.traffic:
+        connected = [a for a in addresses if traffic.tcp[a]]
+        yield Check(len(connected) == len(addresses), f"{traffic.source} connects by TCP", where, _of(connected, addresses), _SERVER.format(host=host))
+        if traffic.trusted:
+            asked = [a for a in addresses if a in traffic.sipsak]
+            answered = [a for a in asked if traffic.sipsak[a].split()[1:2] == ["200"]]
+            yield Check(answered == asked, f"{traffic.source} gets 200 to sipsak", where, _of(answered, asked), _SERVER.format(host=host))
+            if traffic.calls:
+                calls = total(traffic.calls, addresses)
+                yield Check(calls.completed == calls.made, f"all SIPp calls of {traffic.source} complete", where, _calls(calls), _SERVER.format(host=host))
+        else:
+            found = [a for a in addresses if a in traffic.found]
+            expected = [] if hidden else list(addresses)
+            yield Check(found == expected, f"svmap from {traffic.source} finds {'nothing' if hidden else 'it'}", where, _of(found, addresses), _FILTER.format(host=host))
+            if traffic.probes:
+                probes = total(traffic.probes, addresses)
+                wanted = 0 if hidden else probes.made
+                what = f"{'no' if hidden else 'every'} OPTIONS of {traffic.source} is answered"
+                yield Check(probes.completed == wanted, what, where, _calls(probes), _FILTER.format(host=host))
+
+
+def _accounting(phase: Phase, host: str, name: str, run: Comparison) -> Iterator[Check]:
+    """In the lab nobody else talks, so the numbers are equal; in a fleet of one's own others may add to them."""
+    link: Link = phase.after[host][name]
+    where = f"{phase.name}, {host} {name}"
+    counted = phase.counted(host, name)
+    if not counted:
+        yield Check(False, "the filter's counters can be read", where, "no map xdp_counters", f"run 'bpftool prog show' on {host}")
+        return
+    trusted, others = phase.sent(link.addresses, True), phase.sent(link.addresses, False)
+    passed = counted[PASSED] + counted[REDIRECTED]
+    rows = [
+        ("every packet sent is counted, exactly once", sum(counted), trusted + others),
+        ("what the scanner sent was dropped as stealth", counted[DROPPED], others),
+        ("what the trusted peer sent was passed", passed, trusted),
+        ("nothing was counted as blocked or malformed", counted[BLOCKED] + counted[MALFORMED], 0),
+    ]
+    for what, seen, wanted in rows if run.lab else rows[:3]:
+        ok = seen == wanted if run.lab else seen >= wanted
+        yield Check(ok, what, where, f"{seen} counted, {wanted} sent" if wanted else str(seen), _COUNTERS.format(host=host, name=name))
+    if run.lab:
+        module = run.stats[host]["interfaces"][name]["counters"]
+        bpftool = link.xdp.counters if link.xdp else ()
+        yield Check(
+            tuple(module.values()) == bpftool,
+            "the module xdp_stats and bpftool read the same counters",
+            where,
+            f"{list(module.values())} and {list(bpftool)}",
+            _COUNTERS.format(host=host, name=name),
+        )
+
+
+def _watched(run: Comparison) -> Iterator[Check]:
+    for seen in run.watched:
+        ok = not seen.failure and 0 < seen.asked == seen.answered
+        text = f"{seen.answered} of {seen.asked} answered in {seen.seconds:.0f} s{f'; {seen.failure}' if seen.failure else ''}"
+        yield Check(ok, "a TCP connection works throughout", f"{seen.source} to {seen.address}", text, "the filter must not touch TCP")
+
+
+def total(table: dict[str, Calls], addresses: tuple[str, ...]) -> Calls:
+    """The sum over the addresses of an interface."""
+    rows = [table[a] for a in addresses if a in table]
+    return Calls(sum(r.made for r in rows), sum(r.completed for r in rows))
+
+
+_SERVER = "look at the SIP server: 'systemctl status kamailio' and 'journalctl -u kamailio' on {host}"
+_FILTER = "look at the lists and the counters: 'ansible -m vos.fastpath.xdp_stats {host}'"
+_COUNTERS = "compare 'bpftool map dump name xdp_counters' on {host} with 'tcpdump -ni {name} udp port 5060'"
+
+
+def _of(some: list[str], every: list[str] | tuple[str, ...]) -> str:
+    return f"{len(some)} of {len(every)} addresses"
+
+
+def _calls(calls: Calls) -> str:
+    return f"{calls.completed} of {calls.made}"

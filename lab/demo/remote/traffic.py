@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Real SIP traffic from an outside host, and a count of what left it. Runs on that host.
+
+python3 traffic.py '{"trusted": true, "addresses": ["192.0.2.1"], "port": 5060, "calls": 20, "rate": 50}'
+
+A trusted host asks OPTIONS with sipsak, makes calls with SIPp, connects by TCP. One that is not trusted scans with
+svmap, sends OPTIONS with SIPp as fast as a scanner does, and connects by TCP. The answer is JSON. The count is nftables', on the interface that the packets leave by:
+neither the tools nor the filter have a part in it.
+"""
+
+import contextlib
+import csv
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+
+TABLE = "vos_fastpath_demo"
+SCENARIOS = "/usr/local/share/sipp"
+CALLED_PORT = 5080
+CALLER_PORT = 5100
+MEDIA_PORT = 20000
+
+
+def main(config):
+    """Traffic to every address, counted."""
+    addresses, port = config["addresses"], config["port"]
+    need(["ip", "nft"] + (["sipsak"] if config["trusted"] else ["svmap"]) + (["sipp"] if config.get("calls") or config.get("probes") else []))
+    with counted(addresses, port) as count:
+        if config["trusted"]:
+            found = {"sipsak": {a: sipsak(a, port) for a in addresses if ":" not in a}}
+            found["calls"] = calls(addresses, port, config["calls"], config["rate"]) if config["calls"] else {}
+        else:
+            found = {"found": svmap(addresses, port)}
+            found["probes"] = probes(addresses, port, config["probes"], 4 * config["rate"]) if config["probes"] else {}
+        found["tcp"] = {a: connects(a, port) for a in addresses}
+        found["sent"] = count()
+    return found
+
+
+def need(programs):
+    """Say which program is missing rather than fail in the middle."""
+    missing = [p for p in programs if not shutil.which(p)]
+    if missing:
+        sys.exit("this traffic source lacks {}: install sip-tester, sipsak, sipvicious, nftables, iproute2".format(", ".join(missing)))
+
+
+@contextlib.contextmanager
+def counted(addresses, port):
+    """A counter per address on the egress hook of the interface that leads there."""
+    run("nft", "-f", "-", stdin="table netdev {0}\ndelete table netdev {0}\n".format(TABLE) + ruleset(addresses, port))
+    try:
+        yield counts
+    finally:
+        run("nft", "delete", "table", "netdev", TABLE)
+
+
+def ruleset(addresses, port):
+    """One chain per interface, one counter per address."""
+    by_device = {}
+    for number, address in enumerate(addresses):
+        by_device.setdefault(route(address)["dev"], []).append((number, address))
+    lines = ["table netdev {} {{".format(TABLE)]
+    lines += ['counter c{} {{ comment "{}" }}'.format(n, a) for rules in by_device.values() for n, a in rules]
+    for number, (device, rules) in enumerate(by_device.items()):
+        lines.append('chain out{} {{ type filter hook egress device "{}" priority 0;'.format(number, device))
+        lines += ["{} daddr {} udp dport {} counter name c{}".format("ip6" if ":" in a else "ip", a, port, n) for n, a in rules]
+        lines.append("}")
+    return "\n".join(lines + ["}", ""])
+
+
+def counts():
+    """Packets sent, by address."""
+    listing = json.loads(run("nft", "-j", "list", "counters", "table", "netdev", TABLE))["nftables"]
+    return {c["counter"]["comment"]: c["counter"]["packets"] for c in listing if "counter" in c}
+
+
+def route(address):
+    """The way to an address: dev, and prefsrc, the address of ours that is used."""
+    return json.loads(run("ip", "-j", "route", "get", address))[0]
+
+
+def sipsak(address, port):
+    """The first line of the answer to OPTIONS; empty where there is none."""
+    argv = ["sipsak", "-vv", "-H", route(address)["prefsrc"], "-s", "sip:demo@{}:{}".format(address, port)]
+    done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
+    answer = re.search(r"^SIP/2\.0 \d{3} .*", done.stdout, re.MULTILINE)
+    return answer.group().strip() if answer else ""
+
+
+def svmap(addresses, port):
+    """The addresses that a scan finds. The tool takes many IPv4 addresses, or one of IPv6."""
+    plain = [a for a in addresses if ":" not in a]
+    scans = ([plain] if plain else []) + [["-6", a] for a in addresses if ":" in a]
+    processes = []
+    for number, scan in enumerate(scans):
+        # Each has a source port and a working folder of its own.
+        argv = ["svmap", "-p", str(port), "-P", str(15060 + number)] + scan
+        processes.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True))
+    printed = "".join(p.communicate()[0] for p in processes)
+    return [a for a in addresses if re.search(r"(?m)^\|\s*{}:{}\s*\|".format(re.escape(a), port), printed)]
+
+
+def calls(addresses, port, number, rate):
+    """So many calls to each address; SIPp on both ends, the SBC in between."""
+    sources = sorted({route(a)["prefsrc"] for a in addresses})
+    called = [answer(source, n) for n, source in enumerate(sources)]
+    try:
+        for source in sources:
+            await_bound(source, CALLED_PORT)
+        return sipp(addresses, port, ["-sf", SCENARIOS + "/uac.xml", "-d", "200"], number, rate)
+    finally:
+        for process in called:
+            process.kill()
+            process.wait()
+
+
+def probes(addresses, port, number, rate):
+    """So many OPTIONS to each address, sent once each; which of them are answered."""
+    return sipp(addresses, port, ["-sf", SCENARIOS + "/options.xml", "-nr"], number, rate)
+
+
+def answer(source, index):
+    """The called party."""
+    media = MEDIA_PORT + 4000 + 500 * index
+    return start(["sipp", "-sf", SCENARIOS + "/uas.xml", "-i", source, "-p", str(CALLED_PORT), "-mp", str(media), "-nostdin"])
+
+
+def sipp(addresses, port, scenario, number, rate):
+    """One SIPp to each address, all at once; how many of its calls were made and completed."""
+    with tempfile.TemporaryDirectory() as folder:
+        running = {}
+        for index, address in enumerate(addresses):
+            statistics = os.path.join(folder, "{}.csv".format(index))
+            remote = "[{}]:{}".format(address, port) if ":" in address else "{}:{}".format(address, port)
+            argv = ["sipp", "-i", route(address)["prefsrc"], "-p", str(CALLER_PORT + index), "-mp", str(MEDIA_PORT + 10 * index)]
+            argv += scenario + ["-m", str(number), "-r", str(rate), "-timeout", "20", "-nostdin"]
+            running[address] = start(argv + ["-trace_stat", "-stf", statistics, remote]), statistics
+        return {address: outcome(*one, number) for address, one in running.items()}
+
+
+def start(argv):
+    """In the background; what it draws on the screen is for nobody."""
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def outcome(process, statistics, number):
+    """How many calls were asked for, and how many were completed."""
+    process.wait()
+    completed = 0
+    with contextlib.suppress(OSError), open(statistics) as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+        completed = int(rows[-1]["SuccessfulCall(C)"]) if rows else 0
+    return {"made": number, "completed": completed}
+
+
+def await_bound(source, port):
+    """Until the called party has its port."""
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    for _attempt in range(200):
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind((source, port))
+            except OSError:
+                return
+        subprocess.run(["sleep", "0.02"])
+    sys.exit("SIPp does not answer calls on {} port {}".format(source, port))
+
+
+def connects(address, port):
+    """Whether a TCP connection is made."""
+    try:
+        with socket.create_connection((address, port), timeout=5):
+            return True
+    except OSError:
+        return False
+
+
+def run(*argv, stdin=None):
+    """The output of a program that has to succeed."""
+    done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    if done.returncode:
+        sys.exit("{}: exit {}: {}".format(" ".join(argv), done.returncode, done.stderr.strip() or done.stdout.strip()))
+    return done.stdout
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(json.loads(sys.argv[1]))))

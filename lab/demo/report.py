@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report, in the shape of the comparison run that this project started from, with one column per interface."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from lab.demo.checks import Check, total
+from lab.demo.model import COUNTERS, DROPPED, PASSED, REDIRECTED, Comparison, Link, Phase
+
+Row = tuple[str, Callable[[str, str], str]]
+"""A metric, and its value for a host and an interface."""
+
+
+def report(run: Comparison, checks: list[Check], how_to: str) -> str:
+    """Markdown."""
+    parts = [
+        _head(run),
+        "## 1. Build",
+        _build(run),
+        "## 2. Baseline (no XDP)",
+        _phase(run, run.phases[0], []),
+        f"## 3. With XDP loaded ({_modes(run)})",
+        _attachment(run),
+        _phase(run, run.phases[1], _program_rows(run)),
+        "### XDP counters",
+        _counters(run),
+        "## 4. After unloading XDP",
+        _unloaded(run),
+        _phase(run, run.phases[2], []),
+        "## 5. Summary",
+        _summary(run, checks),
+        "## 6. The same on your own fleet",
+        how_to,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _head(run: Comparison) -> str:
+    names = dict.fromkeys(name for _host, name in run.interfaces)
+    systems = dict.fromkeys(f"{s.system} (kernel {s.kernel}), {s.cpu} {s.architecture}" for s in run.systems.values())
+    lines = [
+        f"**Date:** {run.started[:10]}",
+        f"**Interfaces:** {', '.join(names)}",
+        f"**Hosts:** {', '.join(run.systems)}: {'; '.join(systems)}",
+        f"**Inventory:** {'the lab of this machine' if run.lab else run.inventory}",
+    ]
+    return "# vos-fastpath — Comparison Run Results\n\n" + "  \n".join(lines)
+
+
+def _build(run: Comparison) -> str:
+    first = next(iter(run.builds.values()))
+    flags = " ".join(f for f in first.get("flags", []) if f in ("-target", "bpf", "-O2", "-mcpu=v3", "-g"))
+    rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was built already"] for h, b in run.builds.items()]
+    return "\n\n".join(
+        [
+            "- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.\n"
+            f"- **BPF object:** `{first.get('object')}` built with clang `{flags}` (BTF kept for load).\n"
+            "- **Result:** Build succeeded.",
+            _table(["Host", "Compiler", "Object (SHA-256)", "Result"], rows),
+        ]
+    )
+
+
+def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
+    """One table per host; one column per interface."""
+    rows: list[Row] = [
+        ("Interface", lambda h, i: f"{i} ({', '.join(phase.after[h][i].flags)})"),
+        ("XDP", lambda h, i: _xdp(phase.after[h][i])),
+        *more,
+        ("RX packets (cumulative)", lambda h, i: f"{phase.after[h][i].rx_packets:,}"),
+        ("RX bytes", lambda h, i: f"{phase.after[h][i].rx_bytes:,}"),
+        ("RX dropped", lambda h, i: f"{phase.after[h][i].rx_dropped:,}"),
+        *_traffic_rows(phase),
+    ]
+    return _host_tables(run, rows)
+
+
+def _host_tables(run: Comparison, rows: list[Row]) -> str:
+    parts = []
+    for host in run.systems:
+        names = [name for h, name in run.interfaces if h == host]
+        body = [[metric, *(value(host, name) for name in names)] for metric, value in rows]
+        parts.append(f"**{host}**\n\n" + _table(["Metric", *(["Value"] if len(names) == 1 else names)], body))
+    return "\n\n".join(parts)
+
+
+def _traffic_rows(phase: Phase) -> list[Row]:
+    rows: list[Row] = []
+    for traffic in phase.traffic:
+        t = traffic
+
+        def addresses(host: str, name: str) -> tuple[str, ...]:
+            return phase.after[host][name].addresses
+
+        def ratio(table: str) -> Callable[[str, str], str]:
+            source = t
+
+            def value(host: str, name: str) -> str:
+                calls = total(getattr(source, table), addresses(host, name))
+                return f"{calls.completed:,} of {calls.made:,}"
+
+            return value
+
+        def tcp(host: str, name: str, source=t) -> str:
+            return _all(source.tcp[a] for a in addresses(host, name))
+
+        def sipsak(host: str, name: str, source=t) -> str:
+            return ", ".join(dict.fromkeys(source.sipsak[a] or "no answer" for a in addresses(host, name) if a in source.sipsak))
+
+        def found(host: str, name: str, source=t) -> str:
+            return _all(a in source.found for a in addresses(host, name))
+
+        if t.trusted:
+            rows.append((f"sipsak from {t.source} (trusted)", sipsak))
+            rows += [(f"SIPp calls of {t.source} completed", ratio("calls"))] if t.calls else []
+        else:
+            rows.append((f"Addresses that svmap finds from {t.source}", found))
+            rows += [(f"OPTIONS of {t.source} answered", ratio("probes"))] if t.probes else []
+        rows.append((f"TCP to 5060 from {t.source}", tcp))
+    return rows
+
+
+def _attachment(run: Comparison) -> str:
+    lines = []
+    for host, name in run.interfaces:
+        xdp = run.phases[1].after[host][name].xdp
+        refused = run.attachments.get(host, {}).get(name, {}).get("native_refused")
+        mode = {"native": "**native** mode", "generic": "**xdpgeneric** (SKB) mode"}.get(xdp.mode, xdp.mode) if xdp else "no program"
+        why = f" Native XDP: not supported by driver (attempted first): `{refused}`." if refused else ""
+        lines.append(f"- **{host} {name}:** loaded in {mode}.{why}")
+    return "\n".join([*lines, "- **Attach:** `ansible-playbook -i INVENTORY site.yml`"])
+
+
+def _program_rows(run: Comparison) -> list[Row]:
+    def part(key: str) -> Callable[[str, str], str]:
+        return lambda host, name: f"{getattr(run.phases[1].after[host][name].xdp, key, None) or 0:,}"
+
+    return [("XDP prog id", part("program")), ("xdp_counters map id", part("map"))]
+
+
+def _counters(run: Comparison) -> str:
+    """Read by bpftool, before and after the traffic; what was sent was counted by nftables on the outside hosts."""
+    phase = run.phases[1]
+    meanings = {name: meaning for name, meaning in COUNTERS}
+    parts = ["Read with `bpftool`. What was sent was counted with nftables where it left the traffic sources."]
+    for host in run.systems:
+        names = [name for h, name in run.interfaces if h == host]
+        counted = {name: phase.counted(host, name) or (0,) * len(COUNTERS) for name in names}
+        rows = [[label, *(f"{counted[n][slot]:,}" for n in names), meanings[label]] for slot, (label, _meaning) in enumerate(COUNTERS)]
+        rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" for n in names), "The sum of the above"])
+        sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
+        rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
+        rows.append(["of it by trusted sources", *(f"{sent[n][0]:,}" for n in names), "Calls, and OPTIONS that are answered"])
+        rows.append(["of it by others", *(f"{sent[n][1]:,}" for n in names), "OPTIONS that get no answer"])
+        parts.append(f"**{host}**\n\n" + _table(["Counter", *(["Value"] if len(names) == 1 else names), "Meaning"], rows))
+    return "\n\n".join(parts)
+
+
+def _unloaded(run: Comparison) -> str:
+    left = [f"{h} {n}" for h, n in run.interfaces if run.phases[2].after[h][n].xdp]
+    result = f"still attached on {', '.join(left)}" if left else "Interfaces back to normal (no `xdp`/`xdpgeneric` in `ip link` output)."
+    return f"- **Command:** `ansible-playbook -i INVENTORY site.yml -e vos_fastpath_state=absent`\n- **Result:** {result}"
+
+
+def _summary(run: Comparison, checks: list[Check]) -> str:
+    rows = []
+    for phase in run.phases:
+        for host, name in run.interfaces:
+            link = phase.after[host][name]
+            counted = phase.counted(host, name)
+            numbers = " / ".join(f"{counted[slot]:,}" for slot in (DROPPED, REDIRECTED, PASSED)) if counted else "N/A"
+            rows.append([phase.name, f"{host} {name}", _xdp(link, "Off"), f"{link.rx_packets:,}", numbers])
+    header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)"]
+    failed = [c for c in checks if not c.ok]
+    lines = [
+        "- **Build:** OK.",
+        f"- **Load:** {'OK' if run.phases[1].after and all(run.phases[1].after[h][n].xdp for h, n in run.interfaces) else 'FAILED'} ({_modes(run)}).",
+        f"- **Traffic:** {_traffic_summary(run)}",
+        *(f"- **TCP throughout:** {line}" for line in _tcp_summary(run)),
+        f"- **Checks:** {len(checks) - len(failed)} of {len(checks)} hold.",
+        *(f"  - FAILED: {c.sentence()}" for c in failed),
+        f"- **Times:** {', '.join(f'{what} {seconds:.1f} s' for what, seconds in run.seconds.items())}.",
+    ]
+    return _table(header, rows) + "\n\n" + "\n".join(lines)
+
+
+def _traffic_summary(run: Comparison) -> str:
+    parts = []
+    for phase in run.phases:
+        made = sum(c.made for t in phase.traffic for c in t.calls.values())
+        done = sum(c.completed for t in phase.traffic for c in t.calls.values())
+        found = sum(len(t.found) for t in phase.traffic)
+        parts.append(f"{phase.name}: {done} of {made} calls completed, svmap found {found} addresses")
+    return "; ".join(parts) + "."
+
+
+def _tcp_summary(run: Comparison) -> list[str]:
+    if not run.watched:
+        return []
+    lost = [w for w in run.watched if w.failure or w.asked != w.answered]
+    asked, answered = sum(w.asked for w in run.watched), sum(w.answered for w in run.watched)
+    return [f"{len(run.watched) - len(lost)} of {len(run.watched)} connections were kept for {run.watched[0].seconds:.0f} s; {answered} of {asked} requests answered."]
+
+
+def _modes(run: Comparison) -> str:
+    links = (run.phases[1].after[h][n].xdp for h, n in run.interfaces)
+    return ", ".join(dict.fromkeys({"generic": "SKB / generic mode", "native": "native mode"}.get(x.mode, x.mode) if x else "not loaded" for x in links))
+
+
+def _xdp(link: Link, without: str = "none") -> str:
+    return {"generic": "xdpgeneric", "native": "xdp (native)"}.get(link.xdp.mode, link.xdp.mode) if link.xdp else without
+
+
+def _all(values: Iterable[bool]) -> str:
+    seen = list(values)
+    return f"{sum(seen)} of {len(seen)}"
+
+
+def _table(header: list[str], rows: list[list[str]]) -> str:
+    """Aligned, so that it reads well in a terminal too."""
+    widths = [max(len(row[n]) for row in [header, *rows]) for n in range(len(header))]
+    lines = [header, ["-" * w for w in widths], *rows]
+    return "\n".join("| " + " | ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) + " |" for line in lines)
