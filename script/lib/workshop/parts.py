@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop import integration, package, places, pytests, sanity, static
+from workshop import demo, integration, package, places, pytests, sanity, static
 from workshop.check import Check
 from workshop.workspace import Workspace
 
@@ -35,13 +35,14 @@ KNOWN = (
     Part("types", static.types, "pyproject.toml", ("lint",)),
     Part("docs", static.docs, "plugins/modules/[!_]*.py", ("docs",)),
     Part("changelog", static.changelog, "changelogs/config.yaml", ("docs",)),
+    Part("tools", pytests.plain("tools"), "tests/tools/**/test_*.py", ("test",)),
     Part("unit", pytests.unit, "tests/unit/**/test_*.py", ("test",)),
     Part("package", package.checks, "galaxy.yml", ("run",)),
     Part("bpf", pytests.private("bpf"), "tests/bpf/**/test_*.py", ("test",), root=True),
     Part("modules", integration.checks, "tests/integration/targets/*/tasks/main.yml", ("test",), root=True),
     Part("sanity", sanity.checks, "tests/config.yml", ("test",)),
     Part("lab", pytests.plain("lab"), "tests/lab/**/test_*.py", ("run", "test"), root=True),
-    Part("demo", pytests.plain("demo"), "tests/demo/**/test_*.py", ("run", "test"), root=True),
+    Part("demo", demo.checks, "script/demo", ("run", "test"), root=True),
 )
 """Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (lab, demo)."""
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from workshop import check, places, setup, tally
+from workshop import check, places, setup, tally, traces
 from workshop.parts import Part, all_parts
 from workshop.report import Report
 from workshop.tally import Tally
@@ -30,12 +30,14 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     chosen = [part for part in parts.values() if not arguments or part.name in arguments]
     check.listen()
-    begin, report, total = time.monotonic(), Report(), Tally()
+    begin, report, total, before = time.monotonic(), Report(), Tally(), traces.found()
     try:
         with Workspace() as workspace:
             for part in chosen:
                 for found in run_part(part, workspace, report):
                     total += found  # one by one, so that an interrupted run tells what it knows
+        if not arguments:
+            total += _nothing_left(before, report)
     except check.Interrupted as interrupted:
         total += tally.failure(f"interrupted by {interrupted}")
     report.summary(total, begin)
@@ -72,3 +74,13 @@ def _run_check(part: Part, each: check.Check, report: Report) -> Tally:
         failures=tuple(where + words for words in found.failures),
         skips=tuple(where + words for words in found.skips),
     )
+
+
+def _nothing_left(before: set[str], report: Report) -> Tally:
+    """The last check of a whole run is about the run itself."""
+    begin = time.monotonic()
+    report.part("traces")
+    left = traces.left(before)
+    found = tally.success() if not left else tally.failure("traces: left behind: " + ", ".join(left))
+    report.end("nothing is left behind", found, time.monotonic() - begin)
+    return found

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The parts that are pytest: units with their coverage, and whatever needs the real kernel."""
+"""The parts that are pytest."""
 
 from __future__ import annotations
 

@@ -48,12 +48,12 @@ class Report:
             self._spoken = seconds
             self._say(f"   {name} … {seconds:.0f} s  {words}")
 
-    def end(self, name: str, tally: Tally, seconds: float, log: Path) -> None:
+    def end(self, name: str, tally: Tally, seconds: float, log: Path | None = None) -> None:
         """A check has ended."""
         self._over("")
         mark = "FAILED" if tally.failed else "ok"
         self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
-        if tally.failed and log.is_file():
+        if tally.failed and log is not None and log.is_file():
             self._say(*(f"      ! {line[:LONG]}" for line in check.telling(log, TELLING)))
             self._say(*(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)))
             self._say(f"      whole log: {log.relative_to(places.ROOT)}")
