@@ -57,7 +57,7 @@ def open_pinned(path: str) -> t.Optional[Map]:
 
 def check_shape(path: str, shape: MapShape) -> None:
     """Compare with what this version defines. Raises FastpathError where a map there has another shape."""
-    expected = MAPS[shape.name]
+    expected = MAPS[os.path.basename(path)]
     if shape != expected:
         raise FastpathError(
             path,
