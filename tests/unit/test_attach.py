@@ -131,6 +131,14 @@ def test_a_filter_whose_lists_were_unpinned_is_put_on_the_new_ones(kernel: FakeK
     assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ()
 
 
+def test_lists_that_were_unpinned_and_not_made_again_are(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    kernel.forget()
+    assert attach(kernel, ["eth0"], wanted, check=True)[0].actions
+    assert attach(kernel, ["eth0"], wanted, check=False)[0].actions
+    assert kernel.attached(2).maps["list_gate"] == kernel.pins["list_gate"]
+
+
 def test_where_native_is_refused_auto_is_generic_and_says_why(kernel: FakeKernel, wanted: Wanted) -> None:
     [outcome] = attach(kernel, ["br0"], wanted, check=False)
     assert outcome.actions == ("attach to br0 (generic)",)
@@ -147,6 +155,14 @@ def test_native_by_name_does_not_fall_back(kernel: FakeKernel, wanted: Wanted) -
     )
     assert error.value.details == {"errno": 95}
     assert kernel.attached(3) is None
+    assert not kernel.is_pinned()
+
+
+def test_lists_that_were_there_outlive_a_refusal(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7")
+    with pytest.raises(FastpathError):
+        attach(kernel, ["br0"], wanted._replace(mode="native"), check=False)
+    assert kernel.is_pinned()
 
 
 @pytest.mark.parametrize(
