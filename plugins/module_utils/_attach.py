@@ -108,9 +108,22 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
         plans = [plan_attach(live, wanted, new.tag, same) for live, new, same in zip(lives, candidates, shared)]
         if check:
             return [_predicted(live, wanted, loaded.tag, steps) for live, loaded, steps in zip(lives, candidates, plans)]
+        stack.enter_context(_forgetting_on_failure(kernel, lives))
         if any(plans) and kernel.require_host_maps():  # made only now, so that a bad object changes nothing: load on them
             candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
         return [_apply(kernel, *each, wanted) for each in zip(lives, candidates, plans)]
+
+
+@contextlib.contextmanager
+def _forgetting_on_failure(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
+    """Where nothing was pinned before and nothing could be attached, leave no empty lists behind."""
+    fresh = not kernel.is_pinned()
+    try:
+        yield
+    except FastpathError:
+        if fresh and not any(kernel.is_pinned(live.interface.ifindex) for live in lives):
+            kernel.forget()
+        raise
 
 
 def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
