@@ -52,7 +52,7 @@ class Tools:
 
     def clang_version(self) -> str:
         """Return the first line of C(clang --version)."""
-        return self._run([self._clang, "--version"], "clang").splitlines()[0]
+        return self._run([self._clang, "--version"], "clang").partition("\n")[0]
 
     def dump_btf(self, path: str) -> str:
         """Return vmlinux.h for the types of this BTF."""
@@ -71,7 +71,10 @@ class Tools:
         program = _which(command[0])
         if program is None:
             raise FastpathError(command[0], "it is not installed on this host", "Install the package %s" % package)
-        done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, cwd=folder)
+        try:
+            done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False, cwd=folder)
+        except OSError as error:
+            raise FastpathError(command[0], reason_of(error), "Name a %s that runs on this host" % package) from error
         if done.returncode:
             words = " ".join(command)
             reason = "it ended with %d: %s" % (done.returncode, done.stderr.strip()[-2000:])
@@ -133,6 +136,11 @@ def _check_directory(directory: str) -> None:
     """Refuse a folder through which somebody else could make root write elsewhere, or run their code in the kernel."""
     if not os.path.isabs(directory):
         raise FastpathError(directory, "the directory has to be an absolute path", "The default is %s" % DIRECTORY)
+    for path in _ancestors(directory):
+        found = os.lstat(path)
+        shared = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
+        if found.st_uid != 0 or shared:
+            raise FastpathError(path, "others than root can put something else in its place", "Name another directory")
     for path in (directory, *(os.path.join(directory, part) for part in PARTS)):
         try:
             found = os.lstat(path)
@@ -143,6 +151,15 @@ def _check_directory(directory: str) -> None:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
             reason = "it has to be a folder that belongs to root and that only root can write to"
             raise FastpathError(path, reason, "Correct its owner and mode, or name another directory")
+
+
+def _ancestors(directory: str) -> t.Iterator[str]:
+    """Return the folders that are there above this one, links resolved, the nearest first."""
+    path = os.path.realpath(os.path.dirname(directory.rstrip("/") or "/"))
+    while path != "/":
+        if os.path.isdir(path):
+            yield path
+        path = os.path.dirname(path)
 
 
 def _differences(record: t.Dict[str, t.Any], wanted: t.Dict[str, t.Any]) -> t.List[str]:
@@ -189,6 +206,7 @@ def _build_in(tools: Tools, work: str, sources: t.Dict[str, str], wanted: t.Dict
     # The object is not to remember the name of a folder that is gone: equal sources make equal objects.
     flags = [*wanted["flags"], "-I", "build", "-I", "src", "-ffile-prefix-map=%s=." % work]
     tools.compile(flags, "src/" + SOURCE, "build/" + OBJECT, work)
+    os.chmod(os.path.join(build, OBJECT), 0o644)  # whatever the umask: root loads it
     record = dict(wanted, object=_digest_file(os.path.join(build, OBJECT)))
     _write(os.path.join(build, RECORD), json.dumps(record, indent=2, sort_keys=True) + "\n")
     return record
