@@ -9,6 +9,7 @@ import os
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 
 from lab import control, needs, tree
 from lab.errors import LabError
@@ -23,7 +24,8 @@ def main(argv: list[str]) -> int:
     options = _parser().parse_args(argv)
     prepare_process()
     try:
-        return options.run(options, here())
+        run: Callable[[argparse.Namespace, Place], int] = options.run
+        return run(options, here())
     except LabError as error:
         print(f"script/lab: {error}", file=sys.stderr)
         return 1

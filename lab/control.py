@@ -59,9 +59,10 @@ def running(place: Place) -> Record:
 def states(place: Place) -> dict[str, dict[str, object]]:
     """Per host: its state (booting, up, off) and how often it has booted."""
     try:
-        return json.loads(place.state.read_text())
+        found: dict[str, dict[str, object]] = json.loads(place.state.read_text())
     except FileNotFoundError:
         return {}
+    return found
 
 
 def up(place: Place, sbcs: int, recipe: tree.Recipe, progress: Progress) -> Fleet:

@@ -27,9 +27,7 @@ class Log:
     def run(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> int:
         """Run a program to its end; the exit code."""
         try:
-            process = subprocess.Popen(
-                argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-            )
+            process = subprocess.Popen(argv, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         except FileNotFoundError:
             self._lines.append(f"{argv[0]}: not installed")
             return 127

@@ -13,7 +13,7 @@ from lab.plan import SIP_PORT, Fleet, Host
 
 COMMON = {"sshd.conf": "etc/ssh/sshd_config.d/lab.conf"}
 OF_SBCS = {"kamailio.cfg": "etc/kamailio/kamailio.cfg", "kamailio.service.conf": "etc/systemd/system/kamailio.service.d/lab.conf"}
-OF_OUTSIDE = {"sipp-uac.xml": "usr/local/share/sipp/uac.xml", "sipp-uas.xml": "usr/local/share/sipp/uas.xml", "sipp-options.xml": "usr/local/share/sipp/options.xml"}
+OF_OUTSIDE = {f"sipp-{name}.xml": f"usr/local/share/sipp/{name}.xml" for name in ("uac", "uas", "options")}
 """Files of files/, and where they go."""
 
 HOST_KEY = "host_key"

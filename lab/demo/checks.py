@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lab.demo.model import BLOCKED, DROPPED, MALFORMED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase
+from lab.demo.model import BLOCKED, DROPPED, MALFORMED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase, Traffic
 from lab.plan import GENERIC
 
 
@@ -56,22 +56,31 @@ def _traffic(phase: Phase, host: str, name: str, hidden: bool) -> Iterator[Check
     for traffic in phase.traffic:
         connected = [a for a in addresses if traffic.tcp[a]]
         yield Check(len(connected) == len(addresses), f"{traffic.source} connects by TCP", where, _of(connected, addresses), _SERVER.format(host=host))
-        if traffic.trusted:
-            asked = [a for a in addresses if a in traffic.sipsak]
-            answered = [a for a in asked if traffic.sipsak[a].split()[1:2] == ["200"]]
-            yield Check(answered == asked, f"{traffic.source} gets 200 to sipsak", where, _of(answered, asked), _SERVER.format(host=host))
-            if traffic.calls:
-                calls = total(traffic.calls, addresses)
-                yield Check(calls.completed == calls.made, f"all SIPp calls of {traffic.source} complete", where, _calls(calls), _SERVER.format(host=host))
-        else:
-            found = [a for a in addresses if a in traffic.found]
-            expected = [] if hidden else list(addresses)
-            yield Check(found == expected, f"svmap from {traffic.source} finds {'nothing' if hidden else 'it'}", where, _of(found, addresses), _FILTER.format(host=host))
-            if traffic.probes:
-                probes = total(traffic.probes, addresses)
-                wanted = 0 if hidden else probes.made
-                what = f"{'no' if hidden else 'every'} OPTIONS of {traffic.source} is answered"
-                yield Check(probes.completed == wanted, what, where, _calls(probes), _FILTER.format(host=host))
+        yield from _served(traffic, addresses, host, where) if traffic.trusted else _scanned(traffic, addresses, host, where, hidden)
+
+
+def _served(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str) -> Iterator[Check]:
+    """A trusted source gets answers in every phase."""
+    advice = _SERVER.format(host=host)
+    asked = [a for a in addresses if a in traffic.sipsak]
+    answered = [a for a in asked if traffic.sipsak[a].split()[1:2] == ["200"]]
+    yield Check(answered == asked, f"{traffic.source} gets 200 to sipsak", where, _of(answered, asked), advice)
+    if traffic.calls:
+        calls = total(traffic.calls, addresses)
+        yield Check(0 < calls.made == calls.completed, f"all SIPp calls of {traffic.source} complete", where, _calls(calls), advice)
+
+
+def _scanned(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str, hidden: bool) -> Iterator[Check]:
+    """A scanner gets none while the filter is on, and every one without it."""
+    advice = _FILTER.format(host=host)
+    found = [a for a in addresses if a in traffic.found]
+    expected = [] if hidden else list(addresses)
+    yield Check(found == expected, f"svmap from {traffic.source} finds {'nothing' if hidden else 'it'}", where, _of(found, addresses), advice)
+    if traffic.probes:
+        probes = total(traffic.probes, addresses)
+        wanted = 0 if hidden else probes.made
+        what = f"{'no' if hidden else 'every'} OPTIONS of {traffic.source} is answered"
+        yield Check(probes.completed == wanted, what, where, _calls(probes), advice)
 
 
 def _accounting(phase: Phase, host: str, name: str, run: Comparison) -> Iterator[Check]:

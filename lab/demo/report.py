@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from lab.demo.checks import Check, total
-from lab.demo.model import COUNTERS, DROPPED, PASSED, REDIRECTED, Comparison, Link, Phase
+from lab.demo.model import COUNTERS, DROPPED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase, Traffic
 
 Row = tuple[str, Callable[[str, str], str]]
 """A metric, and its value for a host and an interface."""
@@ -52,14 +52,12 @@ def _build(run: Comparison) -> str:
     first = next(iter(run.builds.values()))
     flags = " ".join(f for f in first.get("flags", []) if f in ("-target", "bpf", "-O2", "-mcpu=v3", "-g"))
     rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was built already"] for h, b in run.builds.items()]
-    return "\n\n".join(
-        [
-            "- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.\n"
-            f"- **BPF object:** `{first.get('object')}` built with clang `{flags}` (BTF kept for load).\n"
-            "- **Result:** Build succeeded.",
-            _table(["Host", "Compiler", "Object (SHA-256)", "Result"], rows),
-        ]
-    )
+    lines = [
+        "- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.",
+        f"- **BPF object:** `{first.get('object')}` built with clang `{flags}` (BTF kept for load).",
+        "- **Result:** Build succeeded.",
+    ]
+    return "\n".join(lines) + "\n\n" + _table(["Host", "Compiler", "Object (SHA-256)", "Result"], rows)
 
 
 def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
@@ -86,39 +84,35 @@ def _host_tables(run: Comparison, rows: list[Row]) -> str:
 
 
 def _traffic_rows(phase: Phase) -> list[Row]:
-    rows: list[Row] = []
-    for traffic in phase.traffic:
-        t = traffic
+    return [row for traffic in phase.traffic for row in (_trusted_rows if traffic.trusted else _other_rows)(phase, traffic)]
 
-        def addresses(host: str, name: str) -> tuple[str, ...]:
-            return phase.after[host][name].addresses
 
-        def ratio(table: str) -> Callable[[str, str], str]:
-            source = t
+def _trusted_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
+    yield f"sipsak from {traffic.source} (trusted)", _by_address(phase, lambda addresses: _first_lines(traffic, addresses))
+    if traffic.calls:
+        yield f"SIPp calls of {traffic.source} completed", _by_address(phase, lambda addresses: _ratio(traffic.calls, addresses))
+    yield f"TCP to 5060 from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
 
-            def value(host: str, name: str) -> str:
-                calls = total(getattr(source, table), addresses(host, name))
-                return f"{calls.completed:,} of {calls.made:,}"
 
-            return value
+def _other_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
+    yield f"Addresses that svmap finds from {traffic.source}", _by_address(phase, lambda addresses: _all(a in traffic.found for a in addresses))
+    if traffic.probes:
+        yield f"OPTIONS of {traffic.source} answered", _by_address(phase, lambda addresses: _ratio(traffic.probes, addresses))
+    yield f"TCP to 5060 from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
 
-        def tcp(host: str, name: str, source=t) -> str:
-            return _all(source.tcp[a] for a in addresses(host, name))
 
-        def sipsak(host: str, name: str, source=t) -> str:
-            return ", ".join(dict.fromkeys(source.sipsak[a] or "no answer" for a in addresses(host, name) if a in source.sipsak))
+def _by_address(phase: Phase, text: Callable[[tuple[str, ...]], str]) -> Callable[[str, str], str]:
+    """What there is to say of an interface follows from its addresses."""
+    return lambda host, name: text(phase.after[host][name].addresses)
 
-        def found(host: str, name: str, source=t) -> str:
-            return _all(a in source.found for a in addresses(host, name))
 
-        if t.trusted:
-            rows.append((f"sipsak from {t.source} (trusted)", sipsak))
-            rows += [(f"SIPp calls of {t.source} completed", ratio("calls"))] if t.calls else []
-        else:
-            rows.append((f"Addresses that svmap finds from {t.source}", found))
-            rows += [(f"OPTIONS of {t.source} answered", ratio("probes"))] if t.probes else []
-        rows.append((f"TCP to 5060 from {t.source}", tcp))
-    return rows
+def _ratio(table: dict[str, Calls], addresses: tuple[str, ...]) -> str:
+    calls = total(table, addresses)
+    return f"{calls.completed:,} of {calls.made:,}"
+
+
+def _first_lines(traffic: Traffic, addresses: tuple[str, ...]) -> str:
+    return ", ".join(dict.fromkeys(traffic.sipsak[a] or "no answer" for a in addresses if a in traffic.sipsak))
 
 
 def _attachment(run: Comparison) -> str:
@@ -142,12 +136,11 @@ def _program_rows(run: Comparison) -> list[Row]:
 def _counters(run: Comparison) -> str:
     """Read by bpftool, before and after the traffic; what was sent was counted by nftables on the outside hosts."""
     phase = run.phases[1]
-    meanings = {name: meaning for name, meaning in COUNTERS}
     parts = ["Read with `bpftool`. What was sent was counted with nftables where it left the traffic sources."]
     for host in run.systems:
         names = [name for h, name in run.interfaces if h == host]
         counted = {name: phase.counted(host, name) or (0,) * len(COUNTERS) for name in names}
-        rows = [[label, *(f"{counted[n][slot]:,}" for n in names), meanings[label]] for slot, (label, _meaning) in enumerate(COUNTERS)]
+        rows = [[label, *(f"{counted[n][slot]:,}" for n in names), meaning] for slot, (label, meaning) in enumerate(COUNTERS)]
         rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" for n in names), "The sum of the above"])
         sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
         rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
@@ -198,9 +191,10 @@ def _traffic_summary(run: Comparison) -> str:
 def _tcp_summary(run: Comparison) -> list[str]:
     if not run.watched:
         return []
-    lost = [w for w in run.watched if w.failure or w.asked != w.answered]
+    kept = sum(not w.failure and w.asked == w.answered for w in run.watched)
     asked, answered = sum(w.asked for w in run.watched), sum(w.answered for w in run.watched)
-    return [f"{len(run.watched) - len(lost)} of {len(run.watched)} connections were kept for {run.watched[0].seconds:.0f} s; {answered} of {asked} requests answered."]
+    seconds = run.watched[0].seconds
+    return [f"{kept} of {len(run.watched)} connections were kept for {seconds:.0f} s; {answered} of {asked} requests answered."]
 
 
 def _modes(run: Comparison) -> str:

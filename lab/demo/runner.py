@@ -51,7 +51,8 @@ class Ansible:
         done = subprocess.run(argv, env=self._environment, cwd=ROOT, capture_output=True, text=True, check=False)
         if done.returncode:
             raise LabError(f"the inventory {self.inventory} cannot be read:\n{done.stderr.strip()}")
-        return json.loads(done.stdout)
+        listing: dict[str, Any] = json.loads(done.stdout)
+        return listing
 
     def playbook(self, *arguments: str) -> list[Outcome]:
         """Run site.yml before the reader's eyes."""

@@ -53,7 +53,7 @@ def test_a_reboot_keeps_files_and_takes_pins_and_interfaces(lab):
 
 
 def test_xdp_is_native_on_the_cable_and_refused_by_the_bridge(lab):
-    lab.on("sbc2", "printf '__attribute__((section(\"xdp\"))) int p(void *c) { return 2; } __attribute__((section(\"license\"))) char l[] = \"GPL\";' > /tmp/p.c")
+    lab.on("sbc2", 'printf \'__attribute__((section("xdp"))) int p(void *c) { return 2; } __attribute__((section("license"))) char l[] = "GPL";\' > /tmp/p.c')
     lab.on("sbc2", "clang -target bpf -O2 -g -c /tmp/p.c -o /tmp/p.o && bpftool prog load /tmp/p.o /sys/fs/bpf/p type xdp")
     try:
         lab.on("sbc2", "ip link set enp1s0 xdpdrv pinned /sys/fs/bpf/p")

@@ -5,8 +5,15 @@ from __future__ import annotations
 
 import json
 import os
+from typing import TYPE_CHECKING, Any
 
-from ansible.plugins.callback import CallbackBase
+if TYPE_CHECKING:
+
+    class CallbackBase:
+        """Ansible's own carries no types."""
+
+else:
+    from ansible.plugins.callback import CallbackBase
 
 DOCUMENTATION = """
 name: recorder
@@ -26,19 +33,19 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "recorder"
     CALLBACK_NEEDS_ENABLED = True
 
-    def _write(self, outcome: str, result) -> None:
+    def _write(self, outcome: str, result: Any) -> None:
         line = {"host": result.host.get_name(), "action": result.task.action, "outcome": outcome, "result": result.result}
         with open(os.environ["VOS_FASTPATH_RECORD"], "a") as file:
             file.write(json.dumps(line, default=str) + "\n")
 
-    def v2_runner_on_ok(self, result) -> None:
+    def v2_runner_on_ok(self, result: Any) -> None:
         """Done, changed or not."""
         self._write("ok", result)
 
-    def v2_runner_on_failed(self, result, ignore_errors: bool = False) -> None:
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         """The task failed."""
         self._write("failed", result)
 
-    def v2_runner_on_unreachable(self, result) -> None:
+    def v2_runner_on_unreachable(self, result: Any) -> None:
         """The host did not answer."""
         self._write("unreachable", result)

@@ -4,15 +4,18 @@
 python3 probe.py '{"interfaces": ["enp1s0"]}'     answers with JSON
 """
 
+from __future__ import annotations
+
 import json
 import platform
 import subprocess
 import sys
+import typing as t
 
 MODES = {1: "native", 2: "generic", 3: "offload"}
 
 
-def main(config):
+def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
     """All of it."""
     os_release = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release") if "=" in line)
     return {
@@ -24,7 +27,7 @@ def main(config):
     }
 
 
-def cpu():
+def cpu() -> str:
     """AMD, Intel …, as /proc/cpuinfo has it."""
     for line in open("/proc/cpuinfo"):
         if line.startswith("vendor_id"):
@@ -32,7 +35,7 @@ def cpu():
     return ""
 
 
-def interface(name):
+def interface(name: str) -> dict[str, t.Any]:
     """Flags, addresses, statistics, and the program with its counters."""
     link = tool("ip", "-j", "-s", "-d", "link", "show", "dev", name)[0]
     addresses = tool("ip", "-j", "address", "show", "dev", name)[0]["addr_info"]
@@ -51,7 +54,7 @@ def interface(name):
     return found
 
 
-def counters(program):
+def counters(program: int) -> dict[str, t.Any]:
     """The map xdp_counters of a program, summed over the CPUs; nothing where the program has no such map."""
     for number in tool("bpftool", "-j", "prog", "show", "id", str(program)).get("map_ids", []):
         if tool("bpftool", "-j", "map", "show", "id", str(number)).get("name") == "xdp_counters":
@@ -60,12 +63,12 @@ def counters(program):
     return {}
 
 
-def number_of(bytes_in_hex):
+def number_of(bytes_in_hex: list[str]) -> int:
     """A u64 as bpftool prints it: one word per byte."""
     return int.from_bytes(bytes(int(byte, 16) for byte in bytes_in_hex), sys.byteorder)
 
 
-def tool(*argv):
+def tool(*argv: str) -> t.Any:
     """A program that answers in JSON."""
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     if done.returncode:

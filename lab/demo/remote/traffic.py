@@ -4,9 +4,11 @@
 python3 traffic.py '{"trusted": true, "addresses": ["192.0.2.1"], "port": 5060, "calls": 20, "rate": 50}'
 
 A trusted host asks OPTIONS with sipsak, makes calls with SIPp, connects by TCP. One that is not trusted scans with
-svmap, sends OPTIONS with SIPp as fast as a scanner does, and connects by TCP. The answer is JSON. The count is nftables', on the interface that the packets leave by:
-neither the tools nor the filter have a part in it.
+svmap, sends OPTIONS with SIPp as fast as a scanner does, and connects by TCP. The answer is JSON. The count is
+nftables', on the interface that the packets leave by: neither the tools nor the filter have a part in it.
 """
+
+from __future__ import annotations
 
 import contextlib
 import csv
@@ -18,6 +20,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import typing as t
 
 TABLE = "vos_fastpath_demo"
 SCENARIOS = "/usr/local/share/sipp"
@@ -26,13 +29,14 @@ CALLER_PORT = 5100
 MEDIA_PORT = 20000
 
 
-def main(config):
+def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
     """Traffic to every address, counted."""
     addresses, port = config["addresses"], config["port"]
-    need(["ip", "nft"] + (["sipsak"] if config["trusted"] else ["svmap"]) + (["sipp"] if config.get("calls") or config.get("probes") else []))
+    with_sipp = ["sipp"] if config.get("calls") or config.get("probes") else []
+    need(["ip", "nft", "sipsak" if config["trusted"] else "svmap", *with_sipp])
     with counted(addresses, port) as count:
         if config["trusted"]:
-            found = {"sipsak": {a: sipsak(a, port) for a in addresses if ":" not in a}}
+            found: dict[str, t.Any] = {"sipsak": {a: sipsak(a, port) for a in addresses if ":" not in a}}
             found["calls"] = calls(addresses, port, config["calls"], config["rate"]) if config["calls"] else {}
         else:
             found = {"found": svmap(addresses, port)}
@@ -42,7 +46,7 @@ def main(config):
     return found
 
 
-def need(programs):
+def need(programs: list[str]) -> None:
     """Say which program is missing rather than fail in the middle."""
     missing = [p for p in programs if not shutil.which(p)]
     if missing:
@@ -50,7 +54,7 @@ def need(programs):
 
 
 @contextlib.contextmanager
-def counted(addresses, port):
+def counted(addresses: list[str], port: int) -> t.Iterator[t.Callable[[], dict[str, int]]]:
     """A counter per address on the egress hook of the interface that leads there."""
     run("nft", "-f", "-", stdin="table netdev {0}\ndelete table netdev {0}\n".format(TABLE) + ruleset(addresses, port))
     try:
@@ -59,9 +63,9 @@ def counted(addresses, port):
         run("nft", "delete", "table", "netdev", TABLE)
 
 
-def ruleset(addresses, port):
+def ruleset(addresses: list[str], port: int) -> str:
     """One chain per interface, one counter per address."""
-    by_device = {}
+    by_device: dict[str, list[tuple[int, str]]] = {}
     for number, address in enumerate(addresses):
         by_device.setdefault(route(address)["dev"], []).append((number, address))
     lines = ["table netdev {} {{".format(TABLE)]
@@ -73,18 +77,19 @@ def ruleset(addresses, port):
     return "\n".join(lines + ["}", ""])
 
 
-def counts():
+def counts() -> dict[str, int]:
     """Packets sent, by address."""
     listing = json.loads(run("nft", "-j", "list", "counters", "table", "netdev", TABLE))["nftables"]
     return {c["counter"]["comment"]: c["counter"]["packets"] for c in listing if "counter" in c}
 
 
-def route(address):
+def route(address: str) -> dict[str, str]:
     """The way to an address: dev, and prefsrc, the address of ours that is used."""
-    return json.loads(run("ip", "-j", "route", "get", address))[0]
+    first: dict[str, str] = json.loads(run("ip", "-j", "route", "get", address))[0]
+    return first
 
 
-def sipsak(address, port):
+def sipsak(address: str, port: int) -> str:
     """The first line of the answer to OPTIONS; empty where there is none."""
     argv = ["sipsak", "-vv", "-H", route(address)["prefsrc"], "-s", "sip:demo@{}:{}".format(address, port)]
     done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, errors="replace")
@@ -92,7 +97,7 @@ def sipsak(address, port):
     return answer.group().strip() if answer else ""
 
 
-def svmap(addresses, port):
+def svmap(addresses: list[str], port: int) -> list[str]:
     """The addresses that a scan finds. The tool takes many IPv4 addresses, or one of IPv6."""
     plain = [a for a in addresses if ":" not in a]
     scans = ([plain] if plain else []) + [["-6", a] for a in addresses if ":" in a]
@@ -105,7 +110,7 @@ def svmap(addresses, port):
     return [a for a in addresses if re.search(r"(?m)^\|\s*{}:{}\s*\|".format(re.escape(a), port), printed)]
 
 
-def calls(addresses, port, number, rate):
+def calls(addresses: list[str], port: int, number: int, rate: int) -> dict[str, dict[str, int]]:
     """So many calls to each address; SIPp on both ends, the SBC in between."""
     sources = sorted({route(a)["prefsrc"] for a in addresses})
     called = [answer(source, n) for n, source in enumerate(sources)]
@@ -119,21 +124,21 @@ def calls(addresses, port, number, rate):
             process.wait()
 
 
-def probes(addresses, port, number, rate):
+def probes(addresses: list[str], port: int, number: int, rate: int) -> dict[str, dict[str, int]]:
     """So many OPTIONS to each address, sent once each; which of them are answered."""
     return sipp(addresses, port, ["-sf", SCENARIOS + "/options.xml", "-nr"], number, rate)
 
 
-def answer(source, index):
+def answer(source: str, index: int) -> subprocess.Popen[bytes]:
     """The called party."""
     media = MEDIA_PORT + 4000 + 500 * index
     return start(["sipp", "-sf", SCENARIOS + "/uas.xml", "-i", source, "-p", str(CALLED_PORT), "-mp", str(media), "-nostdin"])
 
 
-def sipp(addresses, port, scenario, number, rate):
+def sipp(addresses: list[str], port: int, scenario: list[str], number: int, rate: int) -> dict[str, dict[str, int]]:
     """One SIPp to each address, all at once; how many of its calls were made and completed."""
     with tempfile.TemporaryDirectory() as folder:
-        running = {}
+        running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
         for index, address in enumerate(addresses):
             statistics = os.path.join(folder, "{}.csv".format(index))
             remote = "[{}]:{}".format(address, port) if ":" in address else "{}:{}".format(address, port)
@@ -143,12 +148,12 @@ def sipp(addresses, port, scenario, number, rate):
         return {address: outcome(*one, number) for address, one in running.items()}
 
 
-def start(argv):
+def start(argv: list[str]) -> subprocess.Popen[bytes]:
     """In the background; what it draws on the screen is for nobody."""
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def outcome(process, statistics, number):
+def outcome(process: subprocess.Popen[bytes], statistics: str, number: int) -> dict[str, int]:
     """How many calls were asked for, and how many were completed."""
     process.wait()
     completed = 0
@@ -158,7 +163,7 @@ def outcome(process, statistics, number):
     return {"made": number, "completed": completed}
 
 
-def await_bound(source, port):
+def await_bound(source: str, port: int) -> None:
     """Until the called party has its port."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
     for _attempt in range(200):
@@ -171,7 +176,7 @@ def await_bound(source, port):
     sys.exit("SIPp does not answer calls on {} port {}".format(source, port))
 
 
-def connects(address, port):
+def connects(address: str, port: int) -> bool:
     """Whether a TCP connection is made."""
     try:
         with socket.create_connection((address, port), timeout=5):
@@ -180,7 +185,7 @@ def connects(address, port):
         return False
 
 
-def run(*argv, stdin=None):
+def run(*argv: str, stdin: str | None = None) -> str:
     """The output of a program that has to succeed."""
     done = subprocess.run(argv, input=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     if done.returncode:

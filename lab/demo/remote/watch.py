@@ -5,6 +5,8 @@ python3 watch.py start '{"addresses": ["192.0.2.1"], "port": 5060}'     goes on 
 python3 watch.py stop '{}'                                               ends it, and answers with JSON
 """
 
+from __future__ import annotations
+
 import json
 import os
 import select
@@ -12,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+import typing as t
 
 PID = "/run/vos-fastpath-watch.pid"
 RESULT = "/run/vos-fastpath-watch.json"
@@ -23,7 +26,7 @@ LONGEST = 1800
 class Connection:
     """One TCP connection and what came of it."""
 
-    def __init__(self, address, port):
+    def __init__(self, address: str, port: int) -> None:
         self.address = address
         self.asked = self.answered = 0
         self.failure = ""
@@ -33,7 +36,7 @@ class Connection:
         except OSError as error:
             self.failure = "cannot connect: {}".format(error)
 
-    def ask(self):
+    def ask(self) -> None:
         """OPTIONS; a connection that has failed once is left alone."""
         if self.failure:
             return
@@ -45,8 +48,8 @@ class Connection:
         except OSError as error:
             self.failure = "after {} answers: {}".format(self.answered, error)
 
-    def _request(self):
-        def uri(host):
+    def _request(self) -> bytes:
+        def uri(host: str) -> str:
             return "[{}]".format(host) if ":" in host else host
 
         here = "{}:{}".format(uri(self._own[0]), self._own[1])
@@ -62,7 +65,7 @@ class Connection:
         ]
         return "".join(line + "\r\n" for line in lines + [""]).encode()
 
-    def _response(self):
+    def _response(self) -> bool:
         """Whether a 200 came; the response has no body."""
         text = b""
         while b"\r\n\r\n" not in text:
@@ -75,7 +78,7 @@ class Connection:
         return text.startswith(b"SIP/2.0 200")
 
 
-def start(config):
+def start(config: dict[str, t.Any]) -> dict[str, t.Any]:
     """Connect, then go on as a process of its own; the answer says whether every connection was made."""
     stop({})
     connections = [Connection(a, config["port"]) for a in config["addresses"]]
@@ -91,9 +94,9 @@ def start(config):
     os._exit(0)
 
 
-def watch(connections):
+def watch(connections: list[Connection]) -> None:
     """Until told to stop, or for half an hour at most."""
-    told = []
+    told: list[bool] = []
     signal.signal(signal.SIGTERM, lambda *_: told.append(True))
     begun = time.monotonic()
     while not told and time.monotonic() - begun < LONGEST:
@@ -107,7 +110,7 @@ def watch(connections):
     os.rename(RESULT + ".new", RESULT)
 
 
-def stop(_config):
+def stop(_config: dict[str, t.Any]) -> dict[str, t.Any]:
     """What the process in the background has seen; nothing where there is none."""
     try:
         with open(PID) as file:
@@ -118,7 +121,7 @@ def stop(_config):
     for _attempt in range(500):
         if os.path.exists(RESULT):
             with open(RESULT) as file:
-                found = json.load(file)
+                found: dict[str, t.Any] = json.load(file)
             os.unlink(RESULT)
             return found
         time.sleep(0.02)
