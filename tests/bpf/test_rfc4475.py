@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The torture messages of RFC 4475: what a server has to see, it sees.
+
+Nearly all of them are for the server to answer, be it with an error: a filter that drops them breaks lawful peers. Only
+what has no SIP start line at all may go. Sections are those of the RFC.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import frames
+import harness
+from conftest import DATA
+from model import Model, Settings
+
+MESSAGES = sorted((DATA / "rfc4475").glob("*.dat"))
+
+NOT_PASSED = {
+    "trws": ("malformed_start_line", "3.1.2.10: blanks behind the version"),
+    "bigcode": ("response", "3.1.2.19: a status line begins right; the code is the server's to refuse"),
+    "test": ("malformed_start_line", "no message of the RFC: it has no version"),
+}
+
+
+def expected(message: Path, trusted: bool) -> str:
+    start = message.read_bytes()
+    if start.startswith(b"SIP/"):
+        return "response"
+    if start.startswith(b"OPTIONS ") and not trusted:
+        return "stealth"
+    if message.stem in NOT_PASSED and not trusted:
+        return NOT_PASSED[message.stem][0]
+    return "request"
+
+
+def test_all_are_there() -> None:
+    assert len(MESSAGES) >= 49
+
+
+@pytest.mark.parametrize("trusted", [False, True], ids=["untrusted", "trusted"])
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda path: path.stem)
+def test_message(program: harness.Program, message: Path, trusted: bool) -> None:
+    if trusted:
+        program.list(frames.OUTSIDE4, allow=harness.FOREVER)
+    reason = expected(message, trusted)
+    assert program.run(frames.sip4(message.read_bytes()[:3400])) == ("drop" if reason in ("stealth", "malformed_start_line") else "pass")
+    assert program.counts().reasons == {reason: 1}
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda path: path.stem)
+def test_the_model_agrees(message: Path) -> None:
+    assert Model(Settings()).judge(frames.sip4(message.read_bytes())).reason == expected(message, trusted=False)
