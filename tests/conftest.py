@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 WHERE = Path("ansible_collections", "vos", "fastpath")
@@ -33,6 +34,9 @@ KEEPERS: list[tempfile.TemporaryDirectory[str]] = []
 TREE = collections_tree()
 sys.path.insert(0, str(TREE))
 os.environ["ANSIBLE_COLLECTIONS_PATH"] = str(TREE)  # for the ansible-playbook that a test starts
+os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(ROOT / ".cache" / "hypothesis"))  # else a folder in the checkout
+settings.register_profile("checkout", deadline=None, print_blob=True)  # a busy machine is slow now and then: no finding
+settings.load_profile("checkout")
 
 
 @pytest.fixture(scope="session")

@@ -54,9 +54,8 @@ class Report:
         mark = "FAILED" if tally.failed else "ok"
         self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
         if tally.failed and log is not None and log.is_file():
-            self._say(*(f"      ! {line[:LONG]}" for line in check.telling(log, TELLING)))
-            self._say(*(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)))
-            self._say(f"      whole log: {log.relative_to(places.ROOT)}")
+            telling = [f"      ! {line[:LONG]}" for line in check.telling(log, TELLING)]
+            self._say(*telling, *(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)), f"      whole log: {log.relative_to(places.ROOT)}")
 
     def part_end(self, name: str, seconds: float) -> None:
         """A part has ended."""
