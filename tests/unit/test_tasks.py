@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What every module does around its task."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.testing import patch_module_args
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._tasks import LOCK, Task, locked, run
+
+SPEC = {"number": {"type": "int", "default": 1}}
+
+
+def outcome(task: Task, capsys: pytest.CaptureFixture[str], check: bool = False, reads_only: bool = False, **params: Any) -> Any:
+    """Be the module, and return what it printed."""
+    with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
+        run(SPEC, task, reads_only=reads_only)
+    return json.loads(capsys.readouterr().out)
+
+
+def is_locked() -> bool:
+    with open(LOCK, "a", encoding="ascii") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_a_task_gets_the_parameters_and_its_result_is_the_modules(real_host: None, capsys: pytest.CaptureFixture[str]) -> None:
+    def task(params: dict[str, Any], check: bool) -> dict[str, Any]:
+        return {"changed": True, "seen": [params["number"], check]}
+
+    result = outcome(task, capsys, number="7")
+    assert (result["changed"], result["seen"]) == (True, [7, False])
+    assert outcome(task, capsys, check=True)["seen"] == [1, True]
+
+
+def test_warnings_are_shown_and_not_returned(real_host: None, capsys: pytest.CaptureFixture[str]) -> None:
+    result = outcome(lambda params, check: {"changed": False, "warnings": ["mind the gap"]}, capsys)
+    assert "mind the gap" in json.dumps(result["warnings"])
+
+
+def test_an_error_is_a_failure_with_its_details(real_host: None, capsys: pytest.CaptureFixture[str]) -> None:
+    def task(params: dict[str, Any], check: bool) -> dict[str, Any]:
+        raise FastpathError("eth9", "there is no such interface", "This host has: lo", log="nothing more")
+
+    result = outcome(task, capsys)
+    assert (result["failed"], result["msg"], result["log"]) == (True, "eth9: there is no such interface. This host has: lo", "nothing more")
+
+
+@pytest.mark.parametrize(
+    ("check", "reads_only", "held"), [(False, False, True), (True, False, False), (False, True, False)], ids=["write", "check", "read"]
+)
+def test_who_writes_holds_the_lock(
+    real_host: None, capsys: pytest.CaptureFixture[str], check: bool, reads_only: bool, held: bool
+) -> None:
+    result = outcome(lambda params, check: {"changed": False, "held": is_locked()}, capsys, check, reads_only)
+    assert result["held"] is held
+    assert not is_locked()
+
+
+def test_only_root_may(real_host: None, capsys: pytest.CaptureFixture[str]) -> None:
+    os.seteuid(65534)
+    try:
+        result = outcome(lambda params, check: {"changed": True}, capsys)
+    finally:
+        os.seteuid(0)
+    assert (result["failed"], result["msg"]) == (True, "user id 65534: BPF needs root. Set become: true")
+
+
+@pytest.fixture
+def lock(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "lock"
+
+
+def test_the_lock_is_for_one_at_a_time(lock: Path) -> None:
+    order = []
+    entered = threading.Event()
+
+    def second() -> None:
+        entered.set()
+        with locked(str(lock)):
+            order.append("second")
+
+    with locked(str(lock)):
+        other = threading.Thread(target=second)
+        other.start()
+        entered.wait()
+        other.join(0.05)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
+    assert lock.stat().st_mode & 0o777 == 0o600
+
+
+def test_the_lock_goes_with_an_error(lock: Path) -> None:
+    with pytest.raises(ValueError, match="oops"), locked(str(lock)):
+        raise ValueError("oops")
+    with locked(str(lock)):
+        pass
+
+
+def test_a_lock_that_is_a_link_is_not_followed(lock: Path, tmp_path: Path) -> None:
+    lock.symlink_to("elsewhere")
+    with pytest.raises(FastpathError) as error, locked(str(lock)):
+        pass
+    assert str(error.value) == f"{lock}: the lock can't be opened: Too many levels of symbolic links (ELOOP). See what is there"
+    assert not (tmp_path / "elsewhere").exists()
