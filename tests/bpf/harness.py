@@ -95,6 +95,12 @@ class Program:
         _bpf.bpf(_TEST_RUN, self._attr)
         return struct.unpack_from("=I", self._attr, 4)[0], struct.unpack_from("=I", self._attr, 36)[0]
 
+    def verified(self) -> int:
+        """How many instructions the verifier went through (C(bpf_prog_info.verified_insns), kernel 5.16)."""
+        info = ctypes.create_string_buffer(232)
+        _bpf.bpf(15, _bpf.attributes("IIQ", self.fd, len(info), ctypes.addressof(info)))
+        return struct.unpack_from("=I", info, 216)[0]
+
     def set(self, **settings: int) -> None:
         """Change settings by the names of C(struct sip_settings); what is not named becomes 0."""
         names = ("flags", "stealth_methods", "malformed_scope", "rate_per_second", "rate_burst", "reserved")
