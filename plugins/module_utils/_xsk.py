@@ -48,6 +48,7 @@ _NOT_SENT = 64  # chunks of a ring that is obligatory and stays empty: nothing i
 _UPDATE, _NOEXIST = 2, 1  # of bpf(2)
 _REDIRECTED = [key for key, words in COUNTERS].index("redirected")
 _LOOK_UP = 0.1  # seconds after which it is seen that somebody wants to stop
+_RELEASE = 0.5  # seconds after which a queue that is busy is really somebody else's
 _GRACE = 0.02  # seconds in which what is on its way to a socket has arrived
 
 _REMEDIES = {
@@ -219,7 +220,7 @@ def open_receiver(kernel: Kernel, name: str, queue: int) -> t.Iterator[Receiver]
     _check_queue(name, queue)
     with contextlib.ExitStack() as stack:
         try:
-            bound = stack.enter_context(XdpSocket(interface.ifindex, queue))
+            bound = stack.enter_context(_bound(interface.ifindex, queue))
         except OSError as error:
             remedy = _REMEDIES.get(error.errno or 0, "See what the kernel says of it in 'dmesg'")
             raise FastpathError("%s, queue %d" % (name, queue), "AF_XDP: " + reason_of(error), remedy) from error
@@ -258,6 +259,18 @@ def _filter(kernel: Kernel, name: str, ifindex: int) -> Program:
     if not Config.unpack(kernel.read_first(program.maps[".rodata"])).af_xdp:
         raise FastpathError(name, "its filter redirects nothing", "Attach it with af_xdp=true")
     return program
+
+
+def _bound(ifindex: int, queue: int) -> XdpSocket:
+    """Bind to a queue. The kernel lets go of it only a moment after the socket before was closed."""
+    deadline = time.monotonic() + _RELEASE
+    while True:
+        try:
+            return XdpSocket(ifindex, queue)
+        except OSError as error:
+            if error.errno != errno.EBUSY or time.monotonic() > deadline:
+                raise
+        time.sleep(_GRACE)
 
 
 def _check_queue(name: str, queue: int) -> None:
