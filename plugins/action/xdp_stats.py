@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import typing as t
 
 from ansible.errors import AnsibleActionFail
@@ -33,7 +34,19 @@ def _compiled(expression: str) -> t.Callable[[t.Any], t.Any]:
         import jmespath
     except ImportError as error:
         raise AnsibleActionFail("query: jmespath is not installed on the controller. Install it: pip install jmespath") from error
+    with _in_words(jmespath.exceptions.JMESPathError, expression, "it is no JMESPath expression"):
+        compiled = jmespath.compile(expression)
+
+    def search(facts: t.Any) -> t.Any:
+        with _in_words(jmespath.exceptions.JMESPathError, expression, "it can't be evaluated on the facts"):
+            return compiled.search(facts)
+
+    return search
+
+
+@contextlib.contextmanager
+def _in_words(kind: t.Type[Exception], expression: str, reason: str) -> t.Iterator[None]:
     try:
-        return jmespath.compile(expression).search
-    except jmespath.exceptions.JMESPathError as error:
-        raise AnsibleActionFail("query: %s: it is no JMESPath expression: %s. See https://jmespath.org" % (expression, error)) from error
+        yield
+    except kind as error:  # Ansible would say the words of a cause a second time
+        raise AnsibleActionFail("query: %s: %s: %s. See https://jmespath.org" % (expression, reason, error)) from None
