@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The modules as people call them, by Ansible: what the controller does before and after.
+
+Starting it takes seconds, so that all examples but one are tasks of one playbook; each test reads the result of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+OWN_SOURCES = {"sip_logic.bpf.c": "int number = 7;\n"}
+CLANG = """#!/bin/sh
+[ "$1" = --version ] && exec echo script clang version 1
+touch build/sip_logic.bpf.o
+"""
+
+
+def calls(folder: Path) -> dict[str, tuple[str, dict[str, Any], bool]]:
+    """Module, arguments and check mode of each task, by name."""
+    clang = {"clang": str(folder / "clang")}
+    return {
+        "query": ("xdp_stats", {"query": "counters.options_dropped"}, False),
+        "no_query": ("xdp_stats", {"interfaces": ["lo"]}, False),
+        "bad_query": ("xdp_stats", {"query": "counters."}, False),
+        "impossible_query": ("xdp_stats", {"query": "length(counters.nothing)"}, False),
+        "query_of_no_interface": ("xdp_stats", {"interfaces": ["eth9"], "query": "counters"}, False),
+        "build": ("xdp_build", {"directory": str(folder / "ours"), **clang}, False),
+        "build_again": ("xdp_build", {"directory": str(folder / "ours"), **clang}, True),
+        "own_sources": ("xdp_build", {"directory": str(folder / "own"), "sources": OWN_SOURCES, **clang}, False),
+        "copy": ("xdp_build", {"directory": str(folder / "gone"), "sources": OWN_SOURCES, **clang}, False),
+        "remove": ("xdp_build", {"directory": str(folder / "gone"), "state": "absent"}, False),
+        "block": ("xdp_blocklist", {"entries": ["192.0.2.7"]}, False),
+        "block_again": ("xdp_blocklist", {"entries": ["192.0.2.7"]}, False),
+        "block_nonsense": ("xdp_blocklist", {"entries": ["10.1.2.3/24"]}, False),
+        "blocked": ("xdp_stats", {"query": "lists.block"}, False),
+        "unblock": ("xdp_blocklist", {"entries": [], "state": "exact"}, False),
+    }
+
+
+def play(folder: Path, collections_path: Path, tasks: list[dict[str, Any]], **surroundings: str) -> None:
+    """Run tasks on this host."""
+    playbook = folder / "playbook.json"
+    hosts = {"hosts": "localhost", "connection": "local", "gather_facts": False}
+    modules = {"COVERAGE_PROCESS_CONFIG": ""}  # what runs on the host is not what is measured here
+    playbook.write_text(json.dumps([{**hosts, "environment": modules, "tasks": tasks}]))
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections_path),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        **surroundings,
+    }
+    command = (sys.executable, "-m", "ansible", "playbook", str(playbook))
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def collected(names: Iterable[str], path: Path) -> dict[str, Any]:
+    """The task that writes down what the others registered."""
+    content = "{{ {%s} | to_json }}" % ", ".join(f"'{name}': of_{name}" for name in names)
+    return {"ansible.builtin.copy": {"content": content, "dest": str(path), "mode": "0600"}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("controller")
+
+
+@pytest.fixture(scope="module")
+def results(real_host: None, collections_path: Path, folder: Path) -> dict[str, dict[str, Any]]:
+    """The result of each task."""
+    (folder / "clang").write_text(CLANG)
+    (folder / "clang").chmod(0o755)
+    wanted = calls(folder)
+    tasks: list[dict[str, Any]] = [
+        {f"vos.fastpath.{module}": arguments, "check_mode": check, "register": f"of_{name}", "ignore_errors": True}
+        for name, (module, arguments, check) in wanted.items()
+    ]
+    tasks.append(collected(wanted, folder / "results.json"))
+    subprocess.run(("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"), check=True)
+    try:
+        play(folder, collections_path, tasks)
+    finally:
+        subprocess.run(("umount", "/sys/fs/bpf"), check=True)
+    found = json.loads((folder / "results.json").read_text())
+    assert isinstance(found, dict)
+    return found
+
+
+Results = dict[str, dict[str, Any]]
+
+
+def test_a_query_is_answered_on_the_controller(results: Results) -> None:
+    assert results["query"]["answer"] == 0
+    assert "ansible_facts" not in results["query"], "which nobody reads on a terminal"
+    assert results["query"]["changed"] is False
+
+
+def test_without_a_query_there_is_no_answer(results: Results) -> None:
+    assert "answer" not in results["no_query"]
+    assert list(results["no_query"]["ansible_facts"]["vos_fastpath"]["interfaces"]) == ["lo"]
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("bad_query", "query: counters.: it is no JMESPath expression: "),
+        ("impossible_query", "query: length(counters.nothing): it can't be evaluated on the facts: "),
+    ],
+)
+def test_a_query_that_is_none(results: Results, name: str, words: str) -> None:
+    assert results[name]["failed"] is True
+    assert results[name]["msg"].startswith(words)
+    assert results[name]["msg"].endswith(". See https://jmespath.org")
+
+
+def test_an_error_of_the_host_is_not_queried(results: Results) -> None:
+    assert results["query_of_no_interface"]["msg"].startswith("eth9: there is no such interface. This host has: lo")
+    assert "answer" not in results["query_of_no_interface"]
+
+
+def test_the_sources_are_sent_along(results: Results, root: Path, folder: Path) -> None:
+    assert results["build"]["reasons"] == ["it was not built yet"]
+    sent = {path.name: path.read_text() for path in (folder / "ours" / "src").iterdir()}
+    assert sent == {path.name: path.read_text() for path in (root / "files").glob("*.[ch]")}
+    assert "sip_logic.bpf.c" in sent
+    assert results["build_again"]["changed"] is False
+
+
+def test_ones_own_sources_are_sent_instead(results: Results, folder: Path) -> None:
+    assert results["own_sources"]["changed"] is True
+    assert {path.name: path.read_text() for path in (folder / "own" / "src").iterdir()} == OWN_SOURCES
+
+
+def test_what_was_built_is_removed(results: Results, folder: Path) -> None:
+    assert (results["copy"]["changed"], results["remove"]["changed"]) == (True, True)
+    assert not (folder / "gone").exists()
+
+
+def test_a_list_is_kept_from_one_task_to_the_next(results: Results) -> None:
+    assert [results[name]["changed"] for name in ("block", "block_again", "unblock")] == [True, False, True]
+    assert results["blocked"]["answer"] == 1
+    assert results["unblock"]["removed"] == ["192.0.2.7"]
+
+
+def test_a_bad_entry_is_an_error_and_no_change(results: Results) -> None:
+    assert (results["block_nonsense"]["failed"], results["block_nonsense"]["changed"]) == (True, False)
+    assert results["block_nonsense"]["msg"] == (
+        "Entry 1: 10.1.2.3/24: it has host bits set below /24. Write 10.1.2.0/24 if the network is meant. Nothing was changed"
+    )
+
+
+def test_a_controller_without_jmespath(real_host: None, collections_path: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['jmespath'] = None\n")
+    asked = {"vos.fastpath.xdp_stats": {"query": "lists"}, "register": "of_it", "ignore_errors": True}
+    play(tmp_path, collections_path, [asked, collected(["it"], tmp_path / "result.json")], PYTHONPATH=str(tmp_path))
+    result = json.loads((tmp_path / "result.json").read_text())["it"]
+    assert result["failed"] is True
+    assert result["msg"].startswith("query: jmespath is not installed on the controller. Install it: pip install jmespath")
