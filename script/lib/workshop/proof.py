@@ -7,6 +7,7 @@ script/test [PART…]     the last line is "N passed, N failed, N skipped"; the 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
@@ -54,11 +55,13 @@ def run_part(part: Part, workspace: Workspace, report: Report) -> Iterator[Tally
     if setup.main(part.needs) != 0:
         yield tally.failure(f"{part.name}: what it needs could not be installed")
         return
-    output = places.OUTPUT / part.name
-    shutil.rmtree(output, ignore_errors=True)
-    output.mkdir(parents=True)
-    for each in part.checks(workspace):
-        yield _run_check(part, each, report)
+    with (places.CACHE / f"test-{part.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run of the same part writes to the same logs
+        output = places.OUTPUT / part.name
+        shutil.rmtree(output, ignore_errors=True)
+        output.mkdir(parents=True)
+        for each in part.checks(workspace):
+            yield _run_check(part, each, report)
     report.part_end(part.name, time.monotonic() - begin)
 
 
