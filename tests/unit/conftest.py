@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
 
@@ -109,3 +110,15 @@ def bpf_object(real_host: None, tmp_path_factory: pytest.TempPathFactory) -> Cal
         return made[name]
 
     return path_of
+
+
+@pytest.fixture(scope="session")
+def built(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The object, as the role builds it."""
+    sources = {path.name: path.read_text() for path in (root / "files").glob("*.[ch]")}
+    place = str(tmp_path_factory.mktemp("built"))
+    params = {"state": "present", "directory": place, "sources": sources, "clang": "clang", "force": False}
+    result = build_task(params, False)
+    assert result["changed"]
+    assert build_task(params, False)["changed"] is False
+    return str(result["object"])

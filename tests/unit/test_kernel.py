@@ -14,7 +14,6 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task
-from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
@@ -23,18 +22,6 @@ from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHI
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
-
-
-@pytest.fixture(scope="session")
-def built(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The object, as the role builds it."""
-    sources = {path.name: path.read_text() for path in (root / "files").glob("*.[ch]")}
-    place = str(tmp_path_factory.mktemp("built"))
-    params = {"state": "present", "directory": place, "sources": sources, "clang": "clang", "force": False}
-    result = build_task(params, False)
-    assert result["changed"]
-    assert build_task(params, False)["changed"] is False
-    return str(result["object"])
 
 
 @pytest.fixture

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What the collection says of its modules and its role, as data."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import yaml
+
+from ansible_collections.vos.fastpath.plugins.doc_fragments.attributes import ModuleDocFragment
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLE = ROOT / "roles" / "vos_fastpath"
+NAMES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
+
+
+def module(name: str) -> ModuleType:
+    """The module itself."""
+    return importlib.import_module("ansible_collections.vos.fastpath.plugins.modules." + name)
+
+
+def argument_spec(name: str) -> dict[str, dict[str, Any]]:
+    """What it takes, as it tells Ansible."""
+    [spec] = [value for key, value in vars(module(name)).items() if key.endswith("_SPEC")]
+    return spec
+
+
+def documentation(name: str) -> dict[str, Any]:
+    """What its documentation says, with the fragments it extends."""
+    own = yaml.safe_load(module(name).DOCUMENTATION)
+    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)
+    for key in ("options", "attributes"):
+        names = {**fragment[key], **own.get(key, {})}
+        own[key] = {name: {**fragment[key].get(name, {}), **own.get(key, {}).get(name, {})} for name in names}
+    return own
+
+
+def returned(name: str) -> dict[str, Any]:
+    """What it says of its results."""
+    return yaml.safe_load(module(name).RETURN)
+
+
+def examples(name: str) -> list[dict[str, Any]]:
+    """The tasks it gives as examples."""
+    return yaml.safe_load(module(name).EXAMPLES)
+
+
+def of_role(path: str) -> Any:
+    """A file of the role."""
+    return yaml.safe_load((ROLE / path).read_text())
