@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""A real SIP server: Debian's Kamailio, which answers OPTIONS, says 486 to INVITE, and logs the responses it gets."""
+"""A real SIP server: Debian's Kamailio, which answers OPTIONS and INVITE, logs the responses it gets, and may answer the rest."""
 
 from __future__ import annotations
 
@@ -36,6 +36,9 @@ loadmodule "xlog.so"
 request_route {{
 	if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
 	if (is_method("INVITE")) {{ sl_send_reply("486", "Busy Here"); exit; }}
+#!ifdef TALKATIVE
+	sl_send_reply("405", "Method Not Allowed");
+#!endif
 }}
 reply_route {{
 	xlog("L_ALERT", "{LOGGED} $ci\\n");
@@ -90,11 +93,12 @@ class Kamailio:
 
 
 @contextlib.contextmanager
-def running(root: Path, folder: Path) -> Iterator[Kamailio]:
-    """Start it, wait until it listens, and end it with all its processes."""
+def running(root: Path, folder: Path, talkative: bool = False) -> Iterator[Kamailio]:
+    """Start it, wait until it listens, and end it with all its processes. A talkative one answers whatever it takes for SIP."""
     config, log = folder / "kamailio.cfg", folder / "kamailio.log"
     config.write_text(_CONFIG % (root / "usr/lib" / f"{platform.machine()}-linux-gnu" / "kamailio/modules"))
     command = (str(root / "usr/sbin/kamailio"), "-DD", "-E", "-f", str(config), "-Y", str(folder), "-m", "64", "-M", "8")
+    command += ("-A", "TALKATIVE") if talkative else ()
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, preexec_fn=_die_with_us, cwd=folder)
     try:

@@ -31,14 +31,13 @@ def checksum(data: bytes) -> int:
 
 
 def datagram(source: str, payload: bytes, length: int | None = None, port: int = SIP) -> bytes:
-    """A UDP header and its payload; a checksum only where it has to be (IPv6)."""
-    size = 8 + len(payload)
-    header = struct.pack("!HHHH", SIP, port, size if length is None else length, 0)
+    """A UDP header and its payload, with a length of its own if wanted; a checksum only where it has to be (IPv6)."""
+    header = struct.pack("!HHH", SIP, port, 8 + len(payload) if length is None else length)
     if ":" not in source:
-        return header + payload
-    pseudo = packed(source) + packed(BOX6) + struct.pack("!II", size, UDP)
-    total = checksum(pseudo + struct.pack("!HHHH", SIP, port, size, 0) + payload) or 0xFFFF
-    return header[:6] + struct.pack("!H", total) + payload
+        return header + b"\0\0" + payload
+    covered = payload[: (length or 8 + len(payload)) - 8]  # RFC 2675, 4: with a length of 0 it is all there is
+    pseudo = packed(source) + packed(BOX6) + struct.pack("!II", 8 + len(covered), UDP)
+    return header + struct.pack("!H", checksum(pseudo + header + b"\0\0" + covered) or 0xFFFF) + payload
 
 
 def ipv4(source: str, body: bytes, *, offset: int = 0, more: bool = False, number: int = 0, options: bytes = b"") -> bytes:
