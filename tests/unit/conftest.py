@@ -10,11 +10,21 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
+
+hypothesis.settings.register_profile(
+    "units",
+    deadline=None,  # other tests may keep the machine busy
+    database=None,
+    print_blob=True,
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("units")
 
 _NEWNS, _NEWNET = 0x00020000, 0x40000000
 _MOUNTS = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import INTERFACE_MAPS, MAPS, PROGRAM_NAME
@@ -532,7 +532,6 @@ STATES = st.one_of(
     st.tuples(st.just("foreign"), st.sampled_from(["native", "generic"])),
     st.tuples(st.sampled_from(["version 1", "version 2"]), st.sampled_from(["native", "generic"]), CONFIGS, SETTINGS),
 )
-HERE = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
 
 
 def host_in(state: tuple | None, path: Path) -> FakeKernel:
@@ -547,7 +546,6 @@ def host_in(state: tuple | None, path: Path) -> FakeKernel:
     return kernel
 
 
-@HERE
 @given(state=STATES, mode=st.sampled_from(["auto", "native", "generic"]), config=CONFIGS, chosen=SETTINGS)
 def test_check_mode_foretells_and_a_second_run_is_quiet(
     tmp_path: Path, state: tuple | None, mode: str, config: Config, chosen: Settings
@@ -579,7 +577,6 @@ def test_check_mode_foretells_and_a_second_run_is_quiet(
     assert (done.after["ports"], done.after["stealth"]) == (config.ports, chosen.stealth)
 
 
-@HERE
 @given(state=STATES, force=st.booleans(), keep_lists=st.booleans())
 def test_check_mode_foretells_what_detaching_does(tmp_path: Path, state: tuple | None, force: bool, keep_lists: bool) -> None:
     kernel = host_in(state, tmp_path / "object")

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import METHODS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 
+SANE = "A sane limit is 100, with a burst of 1000"
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 
 
@@ -112,12 +114,11 @@ def test_force_reaches_the_kernel(kernel: FakeKernel, params: dict[str, Any]) ->
         ("ports", [65536], "ports: 65536: a UDP port is from 1 to 65535. Name the ports SIP arrives on"),
         ("ports", [], "ports: there are 0, and it takes 1 to 8. Name the ports SIP arrives on"),
         ("ports", list(range(1, 10)), "ports: there are 9, and it takes 1 to 8. Name the ports SIP arrives on"),
-        ("stealth", ["OPTIONZ"], "stealth: OPTIONZ: it is no registered SIP method. Use all, other, or of ACK, BYE, CANCEL, INFO, "
-         "INVITE, MESSAGE, NOTIFY, OPTIONS, PRACK, PUBLISH, REFER, REGISTER, SUBSCRIBE, UPDATE"),
-        ("rate_limit", -1, "rate_limit: -1: it has to be a number of requests from 0 to 4294967295. "
-         "A sane limit is 100, with a burst of 1000"),
+        ("stealth", ["OPTIONZ"], "stealth: OPTIONZ: it is no registered SIP method. Use all, other, or of " + ", ".join(METHODS[1:])),
+        ("rate_limit", -1, "rate_limit: -1: it has to be a number of requests from 0 to 4294967295. " + SANE),
+        ("rate_burst", 1 << 32, "rate_burst: 4294967296: it has to be a number of requests from 0 to 4294967295. " + SANE),
     ],
-)  # fmt: skip
+)
 def test_bad_input_is_refused_before_anything_is_changed(
     kernel: FakeKernel, params: dict[str, Any], name: str, value: Any, message: str, check: bool, state: str
 ) -> None:

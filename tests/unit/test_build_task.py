@@ -295,8 +295,9 @@ def test_sources_that_are_none(params: dict[str, Any], sources: Any, message: st
     assert not Path(params["directory"]).exists()
 
 
-ONLY_ROOT = "it has to be a folder that belongs to root and that only root can write to. " \
-    "Correct its owner and mode, or name another directory"  # fmt: skip
+ONLY_ROOT = (
+    "it has to be a folder that belongs to root and that only root can write to. Correct its owner and mode, or name another directory"
+)
 
 
 def owned_by_others(path: Path) -> None:

@@ -20,6 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHI
 from ansible_collections.vos.fastpath.tests.unit.processes import message_of, without
 
 BTF = "/sys/kernel/btf/vmlinux"
+AS_ROOT = "Run as root, on the host itself or in a container that may use BPF"
 UAPI = "/usr/include/linux/bpf.h"
 HELPERS = "/usr/include/bpf/bpf_helpers.h"
 
@@ -174,8 +175,7 @@ def test_everything_that_is_in_the_way_is_told_at_once(host: FakeHost) -> None:
         info(host, "enp9s0", "enp1s0", assert_ready=True)
     problems = [
         "kernel 4.19.0: it is older than 5.10. Upgrade the kernel of this host",
-        "bpf(2): the kernel refused to make a map: Operation not permitted (EPERM). "
-        "Run as root, on the host itself or in a container that may use BPF",
+        "bpf(2): the kernel refused to make a map: Operation not permitted (EPERM). " + AS_ROOT,
         "enp9s0: there is no such interface. This host has: enp1s0, lo",
     ]
     assert str(error.value) == "This host: it can't run the filter:\n- " + "\n- ".join(problems) + ". Nothing was changed"

@@ -114,7 +114,8 @@ def test_a_configuration_of_another_size(bpf_object: Callable[[str], str]) -> No
 
 def test_a_map_that_is_none(bpf_object: Callable[[str], str]) -> None:
     path = bpf_object("filter")
-    with BpfObject(path) as opened, pytest.raises(FastpathError, match="refused to use the map hosts_v4 of it: (File descriptor in bad state|Bad file descriptor)"):
+    words = "refused to use the map hosts_v4 of it: (File descriptor in bad state|Bad file descriptor)"
+    with BpfObject(path) as opened, pytest.raises(FastpathError, match=words):
         opened.reuse_map("hosts_v4", 9999)
 
 

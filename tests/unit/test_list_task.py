@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
@@ -151,7 +151,6 @@ def test_an_allowlist_that_was_empty_before_may_stay_so(kernel: FakeKernel, filt
 SOURCES = st.lists(st.sampled_from(["192.0.2.1", "192.0.2.2", "192.0.2.0/24", "2001:db8::1", "2001:db8::/64"]), max_size=6)
 
 
-@settings(deadline=None)
 @given(SOURCES, SOURCES, SOURCES, st.sampled_from(["allow", "block"]), st.sampled_from(["present", "absent", "exact"]))
 def test_check_mode_foretells(allowed: list[str], blocked: list[str], entries: list[str], name: str, state: str) -> None:
     kernel = FakeKernel()

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
@@ -173,7 +173,6 @@ ENTRIES = st.dictionaries(PREFIXES, st.sampled_from([ALLOW, BLOCK, ALLOW | BLOCK
 )
 
 
-@settings(deadline=None)
 @given(ENTRIES, ENTRIES)
 def test_from_any_lists_to_any_others(current: Entries, wanted: Entries) -> None:
     kernel = FakeKernel()
