@@ -179,13 +179,15 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
 
 
 def _traffic_summary(run: Comparison) -> str:
-    parts = []
-    for phase in run.phases:
-        made = sum(c.made for t in phase.traffic for c in t.calls.values())
-        done = sum(c.completed for t in phase.traffic for c in t.calls.values())
-        found = sum(len(t.found) for t in phase.traffic)
-        parts.append(f"{phase.name}: {done} of {made} calls completed, svmap found {found} addresses")
-    return "; ".join(parts) + "."
+    if not any(phase.traffic for phase in run.phases):
+        return "none made: the inventory has no `traffic_sources`."
+    return "; ".join(f"{phase.name}: {_traffic_of(phase)}" for phase in run.phases) + "."
+
+
+def _traffic_of(phase: Phase) -> str:
+    calls = [c for t in phase.traffic for c in t.calls.values()]
+    completed = f"{sum(c.completed for c in calls)} of {sum(c.made for c in calls)} calls completed, " if calls else ""
+    return f"{completed}svmap found {sum(len(t.found) for t in phase.traffic)} addresses"
 
 
 def _tcp_summary(run: Comparison) -> list[str]:

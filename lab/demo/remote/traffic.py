@@ -143,7 +143,7 @@ def sipp(addresses: list[str], port: int, scenario: list[str], number: int, rate
             statistics = os.path.join(folder, "{}.csv".format(index))
             remote = "[{}]:{}".format(address, port) if ":" in address else "{}:{}".format(address, port)
             argv = ["sipp", "-i", route(address)["prefsrc"], "-p", str(CALLER_PORT + index), "-mp", str(MEDIA_PORT + 10 * index)]
-            argv += scenario + ["-m", str(number), "-r", str(rate), "-timeout", "20", "-nostdin"]
+            argv += scenario + ["-m", str(number), "-r", str(rate), "-timeout", "60", "-nostdin"]
             running[address] = start(argv + ["-trace_stat", "-stf", statistics, remote]), statistics
         return {address: outcome(*one, number) for address, one in running.items()}
 

@@ -19,7 +19,7 @@ import typing as t
 PID = "/run/vos-fastpath-watch.pid"
 RESULT = "/run/vos-fastpath-watch.json"
 INTERVAL = 0.25
-PATIENCE = 3
+PATIENCE = 10
 LONGEST = 1800
 
 
