@@ -17,6 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
@@ -180,12 +181,12 @@ def _candidate(kernel: Kernel, live: Live, wanted: Wanted) -> t.Iterator[Candida
             yield candidate
 
 
-def _existing(kernel: Kernel, live: Live, name: str) -> t.Any:
+def _existing(kernel: Kernel, live: Live, name: str) -> t.Optional[Map]:
     if name in {shape.name for shape in HOST_MAPS}:
         return kernel.host_map(name)
     program = live.program
     if program is not None and program.ours and name in program.maps:
-        found = kernel.map_by_id(program.maps[name])
+        found: t.Optional[Map] = kernel.map_by_id(program.maps[name])
     else:
         found = kernel.interface_map(live.interface.ifindex, name)
     if found is not None and found.shape != MAPS[name]:

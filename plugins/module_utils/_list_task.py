@@ -10,6 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
@@ -76,6 +77,6 @@ def _result(
 
 
 def _texts(entries: _lists.Entries, name: str) -> t.List[str]:
-    bit = _lists.LISTS[name]
+    bit = LISTS[name]
     listed: t.List[Prefix] = sorted(prefix for prefix, entry in entries.items() if entry.lists & bit)
     return [str(prefix) for prefix in listed]

@@ -143,8 +143,8 @@ class Map:
             attr = attributes("QQQQIIQQ", *pointers, _CHUNK, self.fd, 0, 0)
             last = not self._next_batch(attr)
             for i in range(_count_of(attr)):
-                key = keys[i * key_size: (i + 1) * key_size]
-                found.append((key, values[i * value_size: (i + 1) * value_size]))
+                key = t.cast(bytes, keys[i * key_size: (i + 1) * key_size])
+                found.append((key, t.cast(bytes, values[i * value_size: (i + 1) * value_size])))
             position = ctypes.addressof(cursor)
         return found
 
