@@ -30,12 +30,11 @@ static __always_inline __u32 counter_of(__u32 reason, bool dropped)
 	return COUNTER_MALFORMED;
 }
 
-static __always_inline void count_packet(const struct sip_view *view, __u32 reason, bool would_drop)
+static __always_inline void count_packet(struct sip_stats *stats, const struct sip_view *view, __u32 reason, bool would_drop)
 {
-	struct sip_stats *stats = only_entry(&xdp_stats);
 	struct sip_count *count;
 
-	if (!stats || reason >= REASON_SLOTS)
+	if (reason >= REASON_SLOTS)
 		return;
 	count = would_drop ? &stats->would_drop[reason] : &stats->reasons[reason];
 	count->packets++;
@@ -50,12 +49,9 @@ static __always_inline void count_verdict(__u32 counter)
 		(*count)++;
 }
 
-static __always_inline void count_method(__u32 method)
+static __always_inline void count_method(struct sip_stats *stats, __u32 method)
 {
-	struct sip_stats *stats = only_entry(&xdp_stats);
-
-	if (stats)
-		stats->methods[method % METHOD_SLOTS]++;
+	stats->methods[method % METHOD_SLOTS]++;
 }
 
 static __always_inline bool same_address(const struct sip_ipv6_address *one, const struct sip_ipv6_address *other)
@@ -92,22 +88,26 @@ static __always_inline void count_dropped_source(const struct sip_ipv6_address *
 	top->reason = reason;
 }
 
-/* Count a packet under its reason and return the verdict. ip is 0 where no source was read. */
-__noinline int settle(struct xdp_md *ctx, __u32 reason, __u32 ip, __u32 flags)
-{
-	struct sip_view view = view_of(ctx);
-	const struct sip_settings *settings = only_entry(&xdp_settings);
-	bool drop = is_one_of(reason % REASON_SLOTS, DROP_REASONS);
-	bool audit = settings && settings->flags & SETTING_AUDIT;
-	struct sip_ipv6_address source;
+/* What a packet that counts is judged by, and where it is counted. */
+struct sip_books {
+	const struct sip_settings *settings;
+	struct sip_stats *stats;
+};
 
-	count_packet(&view, reason, drop && audit);
+/* Count a packet under its reason and return the verdict. source is NULL where it was not read. */
+static __always_inline int settle(const struct sip_books *books, const struct sip_view *view, __u32 reason,
+				  const struct sip_ipv6_address *source)
+{
+	bool drop = is_one_of(reason % REASON_SLOTS, DROP_REASONS);
+	bool audit = books->settings->flags & SETTING_AUDIT;
+
+	count_packet(books->stats, view, reason, drop && audit);
 	count_verdict(counter_of(reason, drop && !audit));
-	if (drop && ip && read_source(&view, ip, flags, &source))
-		count_dropped_source(&source, reason);
-	if (drop && !audit)
-		return XDP_DROP;
-	return reason == REASON_REDIRECT ? XDP_REDIRECT : XDP_PASS;
+	if (!drop)
+		return reason == REASON_REDIRECT ? XDP_REDIRECT : XDP_PASS;
+	if (source)
+		count_dropped_source(source, reason);
+	return audit ? XDP_PASS : XDP_DROP;
 }
 
 #endif

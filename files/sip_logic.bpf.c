@@ -70,7 +70,7 @@ static __always_inline enum sip_reason read_start_line(const struct sip_view *vi
 
 	if (!enforced && !cut)
 		return GO_ON;
-	line = line_end(view->ctx, at, end);
+	line = line_end(view, at, end);
 	if (line > VIEW_MAX || (line == end && cut))
 		return REASON_LINE_CUT;
 	if (enforced && (line == end || !ends_with_version(view, at, line)))
@@ -83,14 +83,14 @@ static __always_inline enum sip_reason read_start_line(const struct sip_view *vi
  * the rest of the line is.
  */
 static __always_inline enum sip_reason read_request(const struct sip_view *view, __u32 at, __u32 end, __u32 flags,
-						    __u32 stealth_methods)
+						    const struct sip_books *books, __u64 first)
 {
-	__u32 token = read_token(view->ctx, at, end);
+	__u32 token = read_token(view, at, end, first);
 	bool cut = flags & FRAME_FIRST_FRAGMENT;
 
 	if (is_method_read(token)) {
-		count_method(TOKEN_METHOD(token));
-		if (!(flags & MESSAGE_TRUSTED) && stealth_methods >> TOKEN_METHOD(token) & 1)
+		count_method(books->stats, TOKEN_METHOD(token));
+		if (!(flags & MESSAGE_TRUSTED) && books->settings->stealth_methods >> TOKEN_METHOD(token) & 1)
 			return REASON_STEALTH;
 	}
 	if (flags & MESSAGE_SHORT)
@@ -99,18 +99,7 @@ static __always_inline enum sip_reason read_request(const struct sip_view *view,
 		return REASON_TINY_FRAGMENT;
 	if (!TOKEN_LENGTH(token) || is_overlong(token) || !is_followed_by_space(token))
 		return flags & MESSAGE_ENFORCED ? REASON_MALFORMED_METHOD : GO_ON;
-	return read_start_line(view, at + TOKEN_LENGTH(token), end, flags);
-}
-
-/* Rows 13 to 18, for a message that starts at this offset. */
-__noinline int read_message(struct xdp_md *ctx, __u32 at, __u32 end, __u32 flags, __u32 stealth_methods)
-{
-	struct sip_view view = view_of(ctx);
-	__u64 first = word_before(&view, at, end);
-
-	if (starts_with_sip(first))
-		return read_response(first, word_before(&view, at + WORD, end), end - at, flags);
-	return read_request(&view, at, end, flags, stealth_methods);
+	return read_start_line(view, forgotten(view, at + TOKEN_LENGTH(token)), end, flags);
 }
 
 /*
@@ -133,34 +122,48 @@ static __always_inline __u32 payload_end(const struct sip_view *view, __u32 udp,
 	return flags & FRAME_FIRST_FRAGMENT ? end : 0;
 }
 
+/* Rows 11 and 12: blanks before a message, and nothing else. */
+static __always_inline enum sip_reason skip_blanks(const struct sip_view *view, __u32 *at, __u32 end, __u32 flags, __u64 *first)
+{
+	__u32 start = *at;
+
+	*at = past_blanks(view->ctx, start, end);
+	*first = word_before(view, *at, end);
+	if (*at == end)
+		return flags & FRAME_FIRST_FRAGMENT ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;
+	return *at - start == BLANKS_MAX && is_blank(*first) ? REASON_LEADING_BLANKS : GO_ON;
+}
+
 /*
  * Rows 9 to 18: GO_ON for a request. Servers skip blanks before a message, one of them more than a thousand, and
  * RFC 3261, 7.5 wants CRLFs ignored; so they are taken off first, but not without a bound.
  */
-__noinline int read_payload(struct xdp_md *ctx, __u32 udp, __u32 end, __u32 flags, __u32 stealth_methods)
+static __always_inline enum sip_reason read_payload(const struct sip_view *view, __u32 udp, __u32 end, __u32 flags,
+						    const struct sip_books *books)
 {
-	struct sip_view view = view_of(ctx);
-	__u32 start = udp + sizeof(struct udphdr);
-	__u32 at = start;
-	__u8 first;
+	__u32 at = udp + sizeof(struct udphdr);
+	__u64 first;
 
-	end = payload_end(&view, udp, end, flags);
+	end = payload_end(view, udp, end, flags);
 	if (!end)
 		return REASON_UDP_LEN;
-	first = word_before(&view, at, end);
-	if (first <= STUN_FIRST_BYTE_MAX && !(flags & FRAME_FIRST_FRAGMENT) && is_stun(&view, at, end))
-		return REASON_STUN;
-	if (is_blank(first)) {
-		at = past_blanks(ctx, start, end);
-		if (at == end)
-			return flags & FRAME_FIRST_FRAGMENT ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;
-		first = word_before(&view, at, end);
-		if (at - start == BLANKS_MAX && is_blank(first))
-			return REASON_LEADING_BLANKS;
-	}
-	if (end - start < SHORT_PAYLOAD)
+	if (end - at < SHORT_PAYLOAD)
 		flags |= MESSAGE_SHORT;
-	return read_message(ctx, at, end, flags, stealth_methods);
+	first = word_before(view, at, end);
+	if (is_blank(first) || byte_of(first, 0) <= STUN_FIRST_BYTE_MAX) {
+		enum sip_reason reason;
+
+		if (!(flags & FRAME_FIRST_FRAGMENT) && is_stun(view, at, end))
+			return REASON_STUN;
+		reason = skip_blanks(view, &at, end, flags, &first);
+		if (reason != GO_ON)
+			return reason;
+	}
+	at = forgotten(view, at);
+	end = forgotten(view, end);
+	if (starts_with_sip(first))
+		return read_response(first, word_before(view, at + WORD, end), end - at, flags);
+	return read_request(view, at, end, flags, books, first);
 }
 
 /*
@@ -187,33 +190,25 @@ static __always_inline __u32 standing(__u32 lists, const struct sip_settings *se
 }
 
 /* Rows 8 to 21. */
-static __always_inline enum sip_reason decide(const struct sip_view *view, __u32 ip, __u32 udp, __u32 end, __u32 flags)
+static __always_inline enum sip_reason decide(const struct sip_view *view, const struct sip_headers *found,
+					      const struct sip_ipv6_address *source, const struct sip_books *books)
 {
-	const struct sip_settings *settings = only_entry(&xdp_settings);
-	struct sip_ipv6_address source;
+	const struct sip_settings *settings = books->settings;
+	__u32 transport = forgotten(view, found->transport);
+	__u32 end = forgotten(view, found->end);
+	__u32 flags = forgotten(view, found->flags);
+	__u32 lists = forgotten(view, lists_of_source(source, flags));
 	enum sip_reason reason;
-	__u32 lists;
 
-	if (!settings || !read_source(view, ip, flags, &source))
-		return REASON_REQUEST;
-	lists = lists_of_source(&source, flags);
 	if (lists & LIST_BLOCK)
 		return REASON_BLOCKLIST;
-	flags |= standing(lists, settings);
-	reason = read_payload(view->ctx, udp, end, flags, settings->stealth_methods);
+	flags = forgotten(view, flags | standing(lists, settings));
+	reason = read_payload(view, transport, end, flags, books);
 	if (reason != GO_ON)
 		return reason;
-	if (settings->rate_per_second && !(flags & MESSAGE_TRUSTED) && over_rate(settings, &source, flags))
+	if (settings->rate_per_second && !(flags & MESSAGE_TRUSTED) && over_rate(settings, source, flags))
 		return REASON_RATE_LIMIT;
 	return redirected(view, flags) ? REASON_REDIRECT : REASON_REQUEST;
-}
-
-/* A datagram to a SIP port: decided, counted. */
-__noinline int judge(struct xdp_md *ctx, __u32 ip, __u32 udp, __u32 end, __u32 flags)
-{
-	struct sip_view view = view_of(ctx);
-
-	return settle(ctx, decide(&view, ip, udp, end, flags), ip, flags);
 }
 
 SEC("xdp")
@@ -221,13 +216,22 @@ int sip_logic(struct xdp_md *ctx)
 {
 	struct sip_view view = view_of(ctx);
 	struct sip_headers found = {};
+	struct sip_ipv6_address source;
+	struct sip_books books;
 	enum sip_reason reason = read_headers(&view, &found);
 
-	if (reason == GO_ON)
-		return judge(ctx, found.ip, found.transport, found.end, found.flags);
-	if (is_one_of(reason, UNCOUNTED_REASONS))
+	if (reason != GO_ON && is_one_of(reason, UNCOUNTED_REASONS))
 		return XDP_PASS;
-	return settle(ctx, reason, reason == REASON_VLAN_DEPTH ? 0 : found.ip, found.flags);
+	books.settings = only_entry(&xdp_settings);
+	books.stats = only_entry(&xdp_stats);
+	if (!books.settings || !books.stats)
+		return XDP_PASS;
+	if (reason == REASON_VLAN_DEPTH || !read_source(&view, found.ip, found.flags, &source))
+		return settle(&books, &view, reason, NULL);
+	view.noise = ctx->rx_queue_index;
+	if (reason == GO_ON)
+		reason = decide(&view, &found, &source, &books);
+	return settle(&books, &view, forgotten(&view, reason), &source);
 }
 
 char _license[] SEC("license") = "GPL";

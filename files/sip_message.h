@@ -67,19 +67,17 @@ static __always_inline __u32 registered_method(__u64 first, __u64 second)
  * The token at this offset. RFC 3261, 7.1 has methods in upper case only, but most servers fold them. A registered
  * name is the method only if no token character follows it; else, and for all other names, the token is measured.
  */
-__noinline __u32 read_token(struct xdp_md *ctx, __u32 at, __u32 end)
+static __always_inline __u32 read_token(const struct sip_view *view, __u32 at, __u32 end, __u64 first)
 {
-	struct sip_view view = view_of(ctx);
-	__u64 first = word_before(&view, at, end);
-	__u64 second = word_before(&view, at + WORD, end);
-	__u32 token = registered_method(first, second);
+	__u64 second = word_before(view, at + WORD, end);
+	__u32 token = forgotten(view, registered_method(first, second));
 	__u32 length = TOKEN_LENGTH(token);
 	__u8 behind = length < WORD ? byte_of(first, length) : byte_of(second, length - WORD);
 
 	if (!length || is_token(behind)) {
-		length = token_length(ctx, at, end);
+		length = token_length(view->ctx, at, end);
 		token = TOKEN(length, METHOD_OTHER);
-		behind = word_before(&view, at + length, end);
+		behind = last_word(view->ctx, at + length, at + length + 1);
 	}
 	return at + length < end ? token | behind << 16 | TOKEN_ENDED : token;
 }

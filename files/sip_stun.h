@@ -58,7 +58,7 @@ __noinline int has_via(struct xdp_md *ctx, __u32 at, __u32 end)
 {
 	__u64 last = last_word(ctx, end - (WORD - 1), end);
 
-	at = line_end(ctx, at, end);
+	at = line_end_long(ctx, at, end);
 	for (int i = 0; i < VIA_FAR_STRIDES && at < end; i++, at += VIA_STRIDES * VIA_STRIDE) {
 		if (has_via_far(ctx, at, end))
 			return true;

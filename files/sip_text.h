@@ -2,9 +2,10 @@
 /*
  * Text, eight bytes at a time.
  *
- * Each search is a function of its own that is not inlined. The verifier then checks it once, for every offset there
- * is, and goes on with "some offset" in the caller; inlined, it would check all that follows once for every offset the
- * search can end at. Searches as long as a frame are nested, so that 16 + 32 + 16 rounds are checked, not 8192.
+ * The long searches are functions of their own that are not inlined. The verifier checks such a function once, for
+ * every offset there is, and goes on with "some offset" in the caller; inlined, it would check all that follows once for
+ * every offset the search can end at. Searches as long as a frame are nested, so that 16 + 32 + 16 rounds are checked, not
+ * 8192. What nearly every packet needs is inlined, see forgotten().
  */
 #ifndef SIP_TEXT_H
 #define SIP_TEXT_H
@@ -16,6 +17,7 @@
 #define TOKEN_MAX 128
 
 #define TOKEN_STRIDE 16
+#define SHORT_LINE_WORDS 8
 #define LINE_WORDS 16
 #define LINE_STRIDE (LINE_WORDS * WORD)
 #define LINE_STRIDES 32
@@ -117,7 +119,7 @@ __noinline __u32 past_token_near(struct xdp_md *ctx, __u32 at, __u32 end)
 }
 
 /* The length of the token at this offset; those that are too long are cut. */
-static __always_inline __u32 token_length(struct xdp_md *ctx, __u32 at, __u32 end)
+__noinline __u32 token_length(struct xdp_md *ctx, __u32 at, __u32 end)
 {
 	__u32 from = at;
 
@@ -131,17 +133,17 @@ static __always_inline __u32 token_length(struct xdp_md *ctx, __u32 at, __u32 en
 	return from - at;
 }
 
-/* The first CR or LF of [at, end), end if there is none; else where it stopped looking, LINE_STRIDE on. */
-__noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
+/* The first CR or LF of [at, end), end if there is none; else where it stopped looking, that many words on. */
+static __always_inline __u32 line_end_within(const struct sip_view *view, __u32 at, __u32 end, int words)
 {
-	struct sip_view view = view_of(ctx);
 	const __u64 *bytes;
 	__u64 found, copy;
 
-	for (int i = 0; i < LINE_WORDS; i++, at += WORD) {
+#pragma unroll
+	for (int i = 0; i < words; i++, at += WORD) {
 		if (at + WORD > end)
 			break;
-		bytes = look(&view, at, &copy, WORD);
+		bytes = look(view, at, &copy, WORD);
 		if (!bytes)
 			return at;
 		found = line_end_bytes(number_of(bytes));
@@ -150,8 +152,15 @@ __noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
 	}
 	if (at + WORD <= end)
 		return at;
-	found = line_end_bytes(last_word(ctx, at, end));
+	found = line_end_bytes(last_word(view->ctx, at, end));
 	return found ? at + lowest(found) : end;
+}
+
+__noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
+{
+	struct sip_view view = view_of(ctx);
+
+	return line_end_within(&view, at, end, LINE_WORDS);
 }
 
 __noinline __u32 line_end_far(struct xdp_md *ctx, __u32 at, __u32 end)
@@ -166,8 +175,7 @@ __noinline __u32 line_end_far(struct xdp_md *ctx, __u32 at, __u32 end)
 	return at;
 }
 
-/* The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. */
-__noinline __u32 line_end(struct xdp_md *ctx, __u32 at, __u32 end)
+__noinline __u32 line_end_long(struct xdp_md *ctx, __u32 at, __u32 end)
 {
 	for (int i = 0; i < LINE_FAR_STRIDES; i++) {
 		__u32 next = line_end_far(ctx, at, end);
@@ -177,6 +185,14 @@ __noinline __u32 line_end(struct xdp_md *ctx, __u32 at, __u32 end)
 		at = next;
 	}
 	return at;
+}
+
+/* The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. Most lines are short. */
+static __always_inline __u32 line_end(const struct sip_view *view, __u32 at, __u32 end)
+{
+	__u32 found = forgotten(view, line_end_within(view, at, end, SHORT_LINE_WORDS));
+
+	return found == at + SHORT_LINE_WORDS * WORD ? line_end_long(view->ctx, found, end) : found;
 }
 
 /* Where the digits begin that end before `end`, as far back as floor; else where it stopped looking. */
