@@ -165,6 +165,29 @@ def test_lists_that_were_there_outlive_a_refusal(kernel: FakeKernel, wanted: Wan
     assert kernel.is_pinned()
 
 
+def test_where_nothing_could_be_attached_no_lists_are_left(kernel: FakeKernel, wanted: Wanted) -> None:
+    before = kernel.state()
+    with pytest.raises(FastpathError, match="br0: the kernel refused"):
+        attach(kernel, ["br0"], wanted._replace(mode="native"), check=False)
+    assert kernel.state() == before
+    assert (kernel.pins, kernel.folders) == ({}, set())
+
+
+def test_lists_that_were_there_before_stay_if_nothing_could_be_attached(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7")
+    before = kernel.state()
+    with pytest.raises(FastpathError, match="br0: the kernel refused"):
+        attach(kernel, ["br0"], wanted._replace(mode="native"), check=False)
+    assert kernel.state() == before
+
+
+def test_lists_stay_for_the_interface_that_got_its_filter_before_another_could_not(kernel: FakeKernel, wanted: Wanted) -> None:
+    with pytest.raises(FastpathError, match="br0: the kernel refused"):
+        attach(kernel, ["eth0", "br0"], wanted._replace(mode="native"), check=False)
+    assert kernel.attached(2).maps["hosts_v4"] == kernel.pins["hosts_v4"]
+    assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ()
+
+
 @pytest.mark.parametrize(
     ("mode", "refusal", "remedy"),
     [
