@@ -12,7 +12,14 @@ import errno
 import os
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, MAPS, PROGRAM_NAME
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
+    CONFIG,
+    HOST_MAPS,
+    INTERFACE_MAPS,
+    MAPS,
+    PROGRAM_NAME,
+    SETTINGS,
+)
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
@@ -73,8 +80,10 @@ def read_live(kernel: Kernel, name: str) -> Live:
     program = kernel.attached(interface.ifindex)
     if program is None or not program.ours:
         return Live(interface, program)
-    config = Config.unpack(kernel.read_first(program.maps[".rodata"]))
-    return Live(interface, program, config, Settings.unpack(kernel.read_first(program.maps["xdp_settings"])))
+    config, settings = kernel.read_first(program.maps[".rodata"]), kernel.read_first(program.maps["xdp_settings"])
+    if (len(config), len(settings)) != (CONFIG.size, SETTINGS.size):
+        return Live(interface, program)  # another version's: to be replaced, whatever it says
+    return Live(interface, program, Config.unpack(config), Settings.unpack(settings))
 
 
 def plan_attach(live: Live, wanted: Wanted, tag: str, shares_lists: bool = True) -> t.Tuple[str, ...]:
@@ -223,8 +232,8 @@ def _predicted(live: Live, wanted: Wanted, tag: str, steps: t.Tuple[str, ...]) -
 
 def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ...], wanted: Wanted) -> Outcome:
     interface, refused, mode = live.interface, None, wanted.mode
-    ours = live.program is not None and live.program.ours
-    if steps and not ours:
+    in_use = _goes_by_settings_of(kernel, live.program, loaded)
+    if steps and not in_use:
         _write_settings(kernel, loaded, wanted.settings)  # before the first packet
     if "replace" in steps and live.program is not None:
         mode = live.program.mode
@@ -232,7 +241,7 @@ def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ..
             _set(kernel, interface, mode, loaded.fd, expected)
     if "attach" in steps:
         mode, refused = _attach_new(kernel, live, loaded, wanted.mode, "detach" in steps)
-    if steps and ours:
+    if steps and in_use:
         _write_settings(kernel, loaded, wanted.settings)  # live: only when nothing can fail any more
     if steps and steps != ("configure",):
         for shape in INTERFACE_MAPS:
@@ -289,6 +298,11 @@ def _take_off(kernel: Kernel, live: Live, attached: bool) -> None:
             reason = "after detaching, %s is still there" % _words(left)
             raise FastpathError(interface.name, reason, "Look at 'ip -details link show'")
     kernel.forget(interface.ifindex)
+
+
+def _goes_by_settings_of(kernel: Kernel, program: t.Optional[Program], loaded: Candidate) -> bool:
+    with kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as opened:
+        return program is not None and program.maps.get("xdp_settings") == opened.info.id
 
 
 def _write_settings(kernel: Kernel, loaded: Candidate, settings: Settings) -> None:

@@ -55,7 +55,7 @@ class Config(t.NamedTuple):
     @classmethod
     def unpack(cls, raw: bytes) -> Config:
         """Read C(struct sip_config)."""
-        count, ports, flags, _hz = CONFIG.unpack(raw)
+        count, ports, flags, _hz = _unpacked(CONFIG, raw)
         return cls(_PORTS.unpack(ports)[:count], bool(flags & CONFIG_AF_XDP))
 
 
@@ -91,9 +91,16 @@ class Settings(t.NamedTuple):
     @classmethod
     def unpack(cls, raw: bytes) -> Settings:
         """Read C(struct sip_settings)."""
-        flags, mask, scope, rate, burst, _reserved = SETTINGS.unpack(raw)
+        flags, mask, scope, rate, burst, _reserved = _unpacked(SETTINGS, raw)
         stealth = ("all",) if mask == _WORDS["ALL"] else tuple(m for i, m in enumerate(METHODS) if mask >> i & 1)
         return cls(stealth, MALFORMED_SCOPES[scope], bool(flags & SETTING_AUDIT), rate, burst)
+
+
+def _unpacked(layout: struct.Struct, raw: bytes) -> t.Tuple[t.Any, ...]:
+    if len(raw) != layout.size:
+        reason = "it is of another version of this collection"
+        raise FastpathError("The filter that is attached", reason, "Upgrade it with vos.fastpath.xdp_attach")
+    return layout.unpack(raw)
 
 
 def _method_mask(name: str) -> int:
