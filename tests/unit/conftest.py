@@ -19,10 +19,9 @@ from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile
 
 hypothesis.settings.register_profile(
     "units",
-    deadline=None,  # other tests may keep the machine busy
-    database=None,
-    print_blob=True,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture, hypothesis.HealthCheck.too_slow],
+    hypothesis.settings.get_profile("checkout"),
+    database=None,  # units need no place to write to
+    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 hypothesis.settings.load_profile("units")
 

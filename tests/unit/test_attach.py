@@ -418,6 +418,31 @@ def test_maps_of_another_version_are_not_taken_over(kernel: FakeKernel, wanted: 
     assert kernel.pins["if2/xdp_stats"] == kernel.attached(2).maps["xdp_stats"]
 
 
+@pytest.mark.parametrize(("name", "size"), [(".rodata", 24), ("xdp_settings", 20)])
+def test_a_filter_of_another_version_is_replaced_whatever_it_says(kernel: FakeKernel, wanted: Wanted, name: str, size: int) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    table = kernel.tables[kernel.attached(2).maps[name]]
+    table.shape, table.values = table.shape._replace(value_size=size), {bytes(4): b"\xff" * size}
+    kernel.writes.clear()
+    assert "ports" not in shown(kernel, "eth0")
+
+    [outcome] = attach(kernel, ["eth0"], wanted, check=False)
+
+    assert [action.partition(" ")[0] for action in outcome.actions] == ["replace"]
+    assert (outcome.after["ports"], outcome.after["stealth"]) == ((5060,), ("OPTIONS",))
+    steps = [(what[0], what[1]) for what in kernel.writes]
+    before = steps.index(("update", "xdp_settings")) < steps.index(("attach", "eth0"))
+    assert before == (name == "xdp_settings"), "before the first packet, but not while the old one goes by them"
+    assert detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)[0].after == {"attached": False}
+
+
+def test_a_filter_of_another_version_can_be_taken_off(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    table = kernel.tables[kernel.attached(2).maps[".rodata"]]
+    table.values = {bytes(4): bytes(24)}
+    assert detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)[0].after == {"attached": False}
+
+
 def test_lists_of_another_version_are_an_error(kernel: FakeKernel, wanted: Wanted) -> None:
     kernel.require_host_maps()
     kernel.tables[kernel.pins["hosts_v6"]].shape = MAPS["hosts_v6"]._replace(max_entries=10)

@@ -152,11 +152,16 @@ def test_more_than_a_table_holds_is_refused_beforehand() -> None:
     class Full(dict):
         """More hosts than a test wants to make: as many as it says of itself."""
 
-        def __iter__(self):
-            return iter([A] * ((1 << 20) + 1))
+        def __init__(self, count: int) -> None:
+            super().__init__()
+            self.count = count
 
+        def __iter__(self):
+            return iter([A] * self.count)
+
+    _lists._check_room(Full(1 << 20))
     with pytest.raises(FastpathError) as error:
-        _lists._check_room(Full())
+        _lists._check_room(Full((1 << 20) + 1))
     assert str(error.value) == (
         "1048577 entries for hosts_v4: the table holds 1048576. Aggregate hosts to prefixes, or list fewer. Nothing was changed"
     )

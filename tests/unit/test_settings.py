@@ -115,6 +115,16 @@ def test_without_a_limit_no_burst_is_needed() -> None:
     assert Settings(rate_limit=0, rate_burst=0).check().rate_burst == 0
 
 
+@pytest.mark.parametrize("kind", [Config, Settings])
+@pytest.mark.parametrize("raw", [b"", bytes(20), bytes(64)])
+def test_what_another_version_packed_is_not_guessed_at(kind: type[Config] | type[Settings], raw: bytes) -> None:
+    with pytest.raises(FastpathError) as error:
+        kind.unpack(raw)
+    assert str(error.value) == (
+        "The filter that is attached: it is of another version of this collection. Upgrade it with vos.fastpath.xdp_attach"
+    )
+
+
 def test_every_registered_method_has_a_bit_of_its_own() -> None:
     masks = {struct.unpack_from("=I", Settings((name,)).pack(), 4)[0] for name in METHODS}
     assert masks == {1 << number for number in range(15)}
