@@ -13,6 +13,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
@@ -74,6 +75,12 @@ def filter_object(tmp_path: Path) -> Path:
     path = tmp_path / "sip_logic.bpf.o"
     path.write_text("version 1")
     return path
+
+
+@pytest.fixture
+def wanted(filter_object: Path) -> Wanted:
+    """What an operator wants who has said nothing but yes."""
+    return Wanted(str(filter_object), allow_empty_allowlist=True)
 
 
 def ip(*words: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LISTS, MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
@@ -342,3 +343,8 @@ class FakeKernel(Kernel):
             raise Refused(errno.EEXIST, "Native and generic XDP can't be active at the same time")
         if mode in nic.refuses:
             raise Refused(*nic.refuses[mode])
+
+
+def shown(kernel: Kernel, name: str) -> dict[str, object]:
+    """What is on an interface."""
+    return read_live(kernel, name).describe()

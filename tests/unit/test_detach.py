@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Taking the filter off."""
+
+from __future__ import annotations
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel, shown
+
+
+def test_our_program_is_taken_off_and_the_lists_stay(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7")
+    attach(kernel, ["eth0"], wanted, check=False)
+    old = kernel.attached(2)
+
+    [outcome] = detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+
+    assert outcome.actions == (
+        f"detach program {old.prog_id} (sip_logic, tag {old.tag}, native) from eth0", "unpin the maps of eth0"
+    )  # fmt: skip
+    assert outcome.after == {"attached": False} == shown(kernel, "eth0")
+    assert (kernel.is_pinned(2), kernel.is_pinned()) == (False, True)
+    assert detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)[0].actions == ()
+
+
+def test_the_lists_go_too_if_so_told(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7")
+    attach(kernel, ["eth0", "br0"], wanted, check=False)
+    outcomes = detach(kernel, ["eth0", "br0"], force=False, keep_lists=False, check=False)
+    assert outcomes[-1].actions[-1] == "remove the lists"
+    assert "remove the lists" not in outcomes[0].actions
+    assert (kernel.pins, kernel.tables, kernel.codes) == ({}, {}, {})
+    assert detach(kernel, ["eth0", "br0"], force=False, keep_lists=False, check=False)[-1].actions == ()
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_the_lists_stay_while_another_interface_needs_them(kernel: FakeKernel, wanted: Wanted, check: bool) -> None:
+    attach(kernel, ["eth0", "br0"], wanted, check=False)
+    before = kernel.state()
+    with pytest.raises(FastpathError) as error:
+        detach(kernel, ["eth0"], force=False, keep_lists=False, check=check)
+    assert str(error.value) == "keep_lists: false: br0 would still carry our filter, which needs them. Name it too"
+    assert kernel.state() == before
+
+
+def test_the_programs_of_others_need_no_lists(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    kernel.run_foreign("br0", "generic")
+    detach(kernel, ["eth0"], force=False, keep_lists=False, check=False)
+    assert kernel.pins == {}
+    assert kernel.attached(3).name == "other"
+
+
+def test_a_foreign_program_stays_attached(kernel: FakeKernel) -> None:
+    kernel.run_foreign("eth0", "native")
+    before = kernel.state()
+    [outcome] = detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+    assert outcome.actions == ()
+    assert outcome.after["prog_name"] == "other"
+    assert kernel.state() == before
+
+
+def test_pins_are_tidied_up_below_a_foreign_program(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    kernel.run_foreign("eth0", "native")
+    [outcome] = detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+    assert outcome.actions == ("unpin the maps of eth0",)
+    assert kernel.attached(2).name == "other"
+    assert not kernel.is_pinned(2)
+
+
+def test_a_foreign_program_is_taken_off_if_so_told(kernel: FakeKernel) -> None:
+    prog_id = kernel.run_foreign("eth0", "generic")
+    [outcome] = detach(kernel, ["eth0"], force=True, keep_lists=True, check=False)
+    assert outcome.actions == (f"detach program {prog_id} (other, tag {'f0' * 8}, generic) from eth0",)
+    assert kernel.attached(2) is None
+
+
+def test_an_interface_without_a_program_is_as_it_should_be(kernel: FakeKernel) -> None:
+    before = kernel.state()
+    [outcome] = detach(kernel, ["eth0"], force=True, keep_lists=False, check=False)
+    assert (outcome.actions, outcome.after) == ((), {"attached": False})
+    assert kernel.state() == before
+
+
+def test_who_takes_our_place_while_we_leave_is_noticed(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    kernel.after_attach = lambda: kernel.run_foreign("eth0", "native", "late")
+    with pytest.raises(FastpathError, match=r"eth0: after detaching, program \d+ \(late, .*\) is still there. Look at 'ip -details"):
+        detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+
+
+def test_what_is_attached_meanwhile_is_not_taken_off(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    old = kernel.attached(2).prog_id
+
+    def swap() -> None:
+        with kernel.opened(old):
+            kernel.run_foreign("eth0", "native", "quick")
+
+    kernel.before_attach = swap
+    with pytest.raises(FastpathError, match="Active program does not match expected"):
+        detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+    assert kernel.attached(2).name == "quick"
+    assert kernel.is_pinned(2)
