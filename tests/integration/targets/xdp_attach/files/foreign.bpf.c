@@ -3,7 +3,7 @@
 #include <linux/bpf.h>
 #include <bpf/bpf_helpers.h>
 
-SEC("xdp")
+SEC("xdp.frags")
 int foreign(struct xdp_md *context)
 {
 	return context ? XDP_PASS : XDP_ABORTED;
