@@ -4,6 +4,9 @@
 
 from __future__ import annotations
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -157,7 +160,7 @@ def test_more_than_a_table_holds_is_refused_beforehand() -> None:
             self.count = count
 
         def __iter__(self):
-            return iter([A] * self.count)
+            return itertools.repeat(SimpleNamespace(table="hosts_v4"), self.count)
 
     _lists._check_room(Full(1 << 20))
     with pytest.raises(FastpathError) as error:
