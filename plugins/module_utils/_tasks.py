@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 __all__ = ("Task", "locked", "run")
 
 LOCK = "/run/vos-fastpath.lock"
+_REMEDY = "Run as root with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF; if somebody else changed something meanwhile, run it again"
 
 Task = t.Callable[[t.Dict[str, t.Any], bool], t.Dict[str, t.Any]]
 """Takes the parameters and whether this is check mode, returns the result; C(warnings) in it are shown."""
@@ -33,6 +34,8 @@ def run(argument_spec: t.Dict[str, t.Any], task: Task, reads_only: bool = False,
             result = task(module.params, module.check_mode)
     except FastpathError as error:
         module.fail_json(msg=str(error), **error.details)
+    except OSError as error:
+        module.fail_json(msg=str(FastpathError(str(error.filename or "The kernel"), reason_of(error), _REMEDY)))
     for warning in result.pop("warnings", ()):
         module.warn(warning)
     module.exit_json(**result)
