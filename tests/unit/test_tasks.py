@@ -60,6 +60,24 @@ def test_an_error_is_a_failure_with_its_details(real_host: None, capsys: pytest.
 
 
 @pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(1, "Operation not permitted"), "The kernel: Operation not permitted (EPERM). "),
+        (FileNotFoundError(2, "No such file or directory", "/etc/os-release"), "/etc/os-release: No such file or directory (ENOENT). "),
+    ],
+)
+def test_what_nobody_expected_is_an_error_in_words(
+    real_host: None, capsys: pytest.CaptureFixture[str], error: OSError, message: str
+) -> None:
+    def task(params: dict[str, Any], check: bool) -> dict[str, Any]:
+        raise error
+
+    result = outcome(task, capsys)
+    remedy = "Run as root with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF; if somebody else changed something meanwhile, run it again"
+    assert (result["failed"], result["msg"]) == (True, message + remedy)
+
+
+@pytest.mark.parametrize(
     ("check", "reads_only", "held"), [(False, False, True), (True, False, False), (False, True, False)], ids=["write", "check", "read"]
 )
 def test_who_writes_holds_the_lock(
