@@ -122,7 +122,8 @@ def _start(place: Place, plan: Fleet, shared: Path) -> Record:
             preexec_fn=lambda: (place.cgroup / "cgroup.procs").write_text(f"{os.getpid()}") and None,
         )
     started = _start_time(process.pid)
-    assert started is not None, "a child that was not waited for keeps its entry"
+    if started is None:
+        raise LabError(f"the lab's supervisor ended at once:\n{place.log.read_text().strip()}")
     new = Record(_boot_id(), process.pid, started, len(plan.sbcs), str(shared), inotify=0)
     _keep(place, new)
     return new

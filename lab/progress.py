@@ -32,8 +32,7 @@ class Log:
             self._lines.append(f"{argv[0]}: not installed")
             return 127
         with process:
-            assert process.stdout
-            for line in process.stdout:
+            for line in process.stdout or ():
                 self.add(line.rstrip())
         return process.returncode
 

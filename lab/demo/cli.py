@@ -54,6 +54,8 @@ def main(argv: list[str]) -> int:
         return _demo(options, here(), progress)
     except LabError as error:
         progress.say(f"\nscript/demo: {error}")
+        if not options.keep and not options.inventory:
+            progress.say("To look at the hosts, run it again with --keep; 'sudo script/lab exec HOST' then opens a shell in one.")
         return 1
     except KeyboardInterrupt:
         progress.say("\nscript/demo: interrupted")

@@ -22,7 +22,7 @@ def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
     environment = {**os.environ, "VOS_FASTPATH_RUN": str(folder / "run")}
     argv = [ROOT / "script" / "demo", "--sbcs", "1", "--reports", folder / "reports"]
-    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=300)
+    done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False, timeout=600)
     yield done, folder
     subprocess.run([ROOT / "script" / "lab", "down"], env=environment, check=True)
 
