@@ -233,6 +233,6 @@ def _frame(source: str, body: bytes, tags: tuple[int, ...] = ()) -> bytes:
 
 def _fragment(source: str, piece: bytes, offset: int, more: bool, number: int) -> bytes:
     if ":" not in source:
-        return ethernet(ipv4(source, piece, offset=offset, more=more, number=number), IPV4)
+        return ethernet(ipv4(source, piece, offset=offset, more=more, number=number % 0x10000), IPV4)
     header = struct.pack("!BBHI", 17, 0, offset | more, number)
     return ethernet(ipv6(source, header + piece, FRAGMENT), IPV6)
