@@ -59,6 +59,12 @@ def test_an_error_is_a_failure_with_its_details(real_host: None, capsys: pytest.
     assert (result["failed"], result["msg"], result["log"]) == (True, "eth9: there is no such interface. This host has: lo", "nothing more")
 
 
+def test_a_module_that_says_nothing_else_writes(real_host: None, capsys: pytest.CaptureFixture[str]) -> None:
+    with patch_module_args({}), pytest.raises(SystemExit):
+        run(SPEC, lambda params, check: {"changed": False, "held": is_locked()})
+    assert json.loads(capsys.readouterr().out)["held"] is True
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
