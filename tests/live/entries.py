@@ -33,5 +33,14 @@ def set_expiry(kernel: Kernel, name: str, text: str, tick: int) -> None:
 
 def hits(kernel: Kernel, text: str) -> int:
     """How many packets an entry decided."""
+    return _entry(kernel, text).hits
+
+
+def last_seen(kernel: Kernel, text: str) -> int:
+    """The tick of the last one."""
+    return _entry(kernel, text).last_seen
+
+
+def _entry(kernel: Kernel, text: str) -> _lists.Entry:
     (prefix,) = parse_prefixes([text])
-    return _lists.read(kernel)[prefix].hits
+    return _lists.read(kernel)[prefix]
