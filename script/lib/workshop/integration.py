@@ -61,6 +61,5 @@ def _play(workspace: Workspace, target: str) -> Check:
 def _ansible_test(workspace: Workspace, target: str) -> Check:
     tools = places.venv("test") / "bin"
     argv = (PRIVATE, tools / "ansible-test", "integration", "--local", "--allow-destructive", "--color", "no", target)
-    home = workspace.folder_for("modules/ansible-test")  # the target builds below it, which it does only where all is root's
-    surroundings = {"HOME": str(home), "PATH": f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin"}
+    surroundings = {"HOME": str(workspace.home), "PATH": f"{tools}:/usr/sbin:/usr/bin:/sbin:/bin"}
     return Check(f"ansible-test integration {target}", argv, workspace.collection, surroundings)
