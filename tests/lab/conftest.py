@@ -30,9 +30,9 @@ class Lab:
         """What a shell script prints in a host."""
         return self("exec", host, "--", "sh", "-c", script, check=check).stdout.strip()
 
-    def ansible(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def ansible(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """``ansible… -i lab/inventory ARGUMENTS``."""
-        return self.command([ROOT / ".venv" / "bin" / program, "-i", ROOT / "lab" / "inventory", *arguments])
+        return self.command([ROOT / ".venv" / "bin" / program, "-i", ROOT / "lab" / "inventory", *arguments], check=check)
 
     def command(self, argv: list[str | Path], check: bool = True) -> subprocess.CompletedProcess[str]:
         """A program that is told which lab is meant."""
