@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,8 +26,9 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def object_file(workplace: Path) -> Path:
-    """The program, compiled from files/."""
-    return harness.build(workplace)
+    """The program, compiled from files/; or another one, for the mutation check."""
+    given = os.environ.get("SIP_OBJECT")
+    return Path(given) if given else harness.build(workplace)
 
 
 @pytest.fixture(scope="session")

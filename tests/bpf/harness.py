@@ -19,8 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _clock
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 
-FILES = Path(os.environ.get("SIP_SOURCES") or Path(__file__).resolve().parents[2] / "files")
-"""The sources; the mutation check gives a broken copy of them."""
+FILES = Path(__file__).resolve().parents[2] / "files"
 FLAGS = ("-target", "bpf", "-O2", "-mcpu=v3", "-g", "-Wall", "-Wextra", "-Werror")
 ACTIONS = {1: "drop", 2: "pass", 4: "redirect"}  # enum xdp_action
 FIRST = bytes(4)
@@ -34,21 +33,32 @@ _STATS = struct.Struct("=%dQ" % (abi.REASON_SLOTS * 4 + abi.METHOD_SLOTS))
 
 def vmlinux(folder: Path) -> Path:
     """The kernel's types, as the role makes them on a host."""
-    given = os.environ.get("SIP_VMLINUX")
-    header = Path(given) if given else folder / "vmlinux.h"
+    header = folder / "vmlinux.h"
     if not header.exists():
         argv = ("bpftool", "btf", "dump", "file", "/sys/kernel/btf/vmlinux", "format", "c")
         header.write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
     return header
 
 
-def build(folder: Path, compiler: str = "clang", sources: Path = FILES) -> Path:
-    """Compile the program and return the object. A warning is an error."""
+def build(folder: Path, compiler: str = "clang") -> Path:
+    """Compile the program as the role does, and return the object. A warning is an error."""
     target = folder / f"sip_logic.{compiler}.o"
-    include = ("-I", str(vmlinux(folder).parent), "-I", str(sources))
-    argv = (compiler, *FLAGS, *include, "-c", str(sources / "sip_logic.bpf.c"), "-o", str(target))
-    subprocess.run(argv, check=True, capture_output=True, text=True)
+    _compile(compiler, target, FILES, "-I", str(vmlinux(folder).parent))
     return target
+
+
+def build_without_vmlinux(target: Path, compiler: str = "clang", sources: Path = FILES, *options: str) -> Path:
+    """Compile it against the headers of user space, which takes a third of the time."""
+    triple = subprocess.run((compiler, "-print-target-triple"), check=True, capture_output=True, text=True).stdout.strip()
+    _compile(compiler, target, sources, *options, "-DSIP_UAPI_HEADERS", "-I", f"/usr/include/{triple.replace('-pc-', '-')}")
+    return target
+
+
+def _compile(compiler: str, target: Path, sources: Path, *options: str) -> None:
+    argv = (compiler, *FLAGS, *options, "-I", str(sources), "-c", str(sources / "sip_logic.bpf.c"), "-o", str(target))
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
 
 
 class Counts(NamedTuple):
