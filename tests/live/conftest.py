@@ -9,6 +9,7 @@ import os
 import platform
 import socket
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -50,13 +51,14 @@ def kamailio_root(root: Path) -> Path | None:
 
 
 @pytest.fixture(scope="session")
-def bpf_object(root: Path, private_host: None, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The filter, compiled."""
-    target = tmp_path_factory.mktemp("object") / "sip_logic.bpf.o"
+def bpf_object(root: Path, private_host: None) -> Iterator[str]:
+    """The filter, compiled; for longer than pytest keeps its folders where many run."""
     include = f"-I/usr/include/{platform.machine()}-linux-gnu"
     command = ("clang", "-target", "bpf", "-O2", "-mcpu=v3", "-g", *_WARNINGS, "-DSIP_UAPI_HEADERS", include, "-c", "sip_logic.bpf.c")
-    subprocess.run((*command, "-o", str(target)), cwd=root / "files", check=True)
-    return str(target)
+    with tempfile.TemporaryDirectory(prefix="vos-fastpath-live-") as folder:
+        target = os.path.join(folder, "sip_logic.bpf.o")
+        subprocess.run((*command, "-o", target), cwd=root / "files", check=True)
+        yield target
 
 
 @pytest.fixture
@@ -142,3 +144,15 @@ def server(private_host: None) -> Iterator[socket.socket]:
         opened.setblocking(False)
         opened.bind(("::", 5060))
         yield opened
+
+
+@pytest.fixture
+def note(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says what was measured: on the screen, and in the report."""
+
+    def noted(text: str) -> None:
+        record_property("note", text)
+        with capsys.disabled():
+            print(f"\n  {text}")
+
+    return noted

@@ -97,8 +97,8 @@ def running(root: Path, folder: Path, talkative: bool = False) -> Iterator[Kamai
     """Start it, wait until it listens, and end it with all its processes. A talkative one answers whatever it takes for SIP."""
     config, log = folder / "kamailio.cfg", folder / "kamailio.log"
     config.write_text(_CONFIG % (root / "usr/lib" / f"{platform.machine()}-linux-gnu" / "kamailio/modules"))
-    command = (str(root / "usr/sbin/kamailio"), "-DD", "-E", "-f", str(config), "-Y", str(folder), "-m", "64", "-M", "8")
-    command += ("-A", "TALKATIVE") if talkative else ()
+    options = ("-A", "TALKATIVE") if talkative else ()
+    command = (str(root / "usr/sbin/kamailio"), "-DD", "-E", "-f", str(config), "-Y", str(folder), "-m", "64", "-M", "8", *options)
     with log.open("wb") as stream:
         process = subprocess.Popen(command, stdout=stream, stderr=stream, preexec_fn=_die_with_us, cwd=folder)
     try:

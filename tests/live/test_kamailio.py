@@ -86,7 +86,7 @@ def call_id(answer: bytes) -> str:
 
 
 def test_no_mutant_of_options_is_answered(
-    native: Box, start: Callable[..., Kamailio], capsys: pytest.CaptureFixture[str]
+    native: Box, start: Callable[..., Kamailio], note: Callable[[str], None]
 ) -> None:
     """Whatever becomes of malformed messages: stealth alone has to see through all of it. Other requests are answered."""
     start()
@@ -95,17 +95,16 @@ def test_no_mutant_of_options_is_answered(
     for scope in ("untrusted", "off", "all"):
         native.protect("native", Settings(malformed=scope))
         Conversation(native, (V4, V6)).hold(f"malformed: {scope}")
-    with capsys.disabled():
-        print(f"\n  {COUNT} mutants of OPTIONS (seed {SEED}): Kamailio answers {len(control.answered)}, behind the filter none")
-        print(f"  answered without it, by kind: {dict(sorted(control.kinds.items()))}")
-        print(f"  behind it, {3 * COUNT} mutants and the calls after them: {dict(native.counts())}")
+    note(f"{COUNT} mutants of OPTIONS (seed {SEED}): Kamailio answers {len(control.answered)}, behind the filter none")
+    note(f"answered without it, by kind: {dict(sorted(control.kinds.items()))}")
+    note(f"behind it, {3 * COUNT} mutants and the calls after them: {dict(native.counts())}")
     assert len(control.answered) > COUNT / 4
     assert control.kinds.keys() >= (BENDS.keys() | CARRIERS.keys()) - NO_OPTIONS
     assert native.counts()["stealth"] > COUNT
 
 
 def test_no_mutant_gets_any_answer_where_only_known_peers_do(
-    native: Box, start: Callable[..., Kamailio], capsys: pytest.CaptureFixture[str]
+    native: Box, start: Callable[..., Kamailio], note: Callable[[str], None]
 ) -> None:
     """A server that answers whatever it takes for SIP, and stealth for all methods."""
     start(talkative=True)
@@ -115,9 +114,8 @@ def test_no_mutant_gets_any_answer_where_only_known_peers_do(
     for scope in ("untrusted", "all"):
         native.protect("native", Settings(("all",), scope))
         Conversation(native, (FRIEND4, FRIEND6)).hold(f"stealth: all, malformed: {scope}")
-    with capsys.disabled():
-        print(f"\n  {COUNT} mutants (seed {SEED}): a talkative Kamailio answers {len(control.answered)}, behind the filter none")
-        print(f"  answered without it, by kind: {dict(sorted(control.kinds.items()))}")
+    note(f"{COUNT} mutants (seed {SEED}): a talkative Kamailio answers {len(control.answered)}, behind the filter none")
+    note(f"answered without it, by kind: {dict(sorted(control.kinds.items()))}")
     assert len(control.answered) > COUNT / 3
     assert control.kinds.keys() >= BENDS.keys() | CARRIERS.keys()
 

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
 from ansible_collections.vos.fastpath.tests.live.entries import change, hits, listed
@@ -103,14 +101,13 @@ def replace_all(kernel: Kernel, choice: random.Random) -> Callable[[int], None]:
     return once
 
 
-def test_no_packet_meets_a_wrong_verdict_while_the_lists_change(native: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_packet_meets_a_wrong_verdict_while_the_lists_change(native: Box, note: Callable[[str], None]) -> None:
     native.protect("native")
     listed(native.kernel, "allow", *ALLOWED)
     listed(native.kernel, "block", *BLOCKED)
     with Churn(replace_all(native.kernel, random.Random(3))) as churn:
         sent = send_while(native, lambda: churn.goes_on(LEAST_CHANGES))
-    with capsys.disabled():
-        print(f"\n  {sent} packets while the lists changed {churn.changes} times by about {2 * OTHERS} entries: no wrong verdict")
+    note(f"{sent} packets while the lists changed {churn.changes} times by about {2 * OTHERS} entries: no wrong verdict")
 
 
 def test_no_packet_meets_a_wrong_verdict_while_tables_get_their_first_and_lose_their_last_entry(native: Box) -> None:
@@ -126,6 +123,19 @@ def test_no_packet_meets_a_wrong_verdict_while_tables_get_their_first_and_lose_t
 
     with Churn(once) as churn:
         send_while(native, lambda: churn.goes_on(10 * LEAST_CHANGES), {source: EXPECTED[source] for source in expected})
+
+
+def test_a_source_stays_blocked_while_its_entry_gives_way_to_its_networks_and_back(native: Box) -> None:
+    """What is new is there before what it replaces goes."""
+    native.protect("native")
+    entries = (["203.0.113.66", "2001:db8:b::66"], ["203.0.113.0/24", "2001:db8:b::/48"])
+    listed(native.kernel, "block", *entries[1])
+
+    def once(turn: int) -> None:
+        change(native.kernel, "block", parse_prefixes(entries[turn % 2]), "exact")
+
+    with Churn(once) as churn:
+        send_while(native, lambda: churn.goes_on(20 * LEAST_CHANGES), dict.fromkeys(entries[0], "blocklist"))
 
 
 def test_an_entry_knows_what_it_decided(native: Box) -> None:

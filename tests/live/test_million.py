@@ -5,11 +5,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
@@ -29,7 +27,7 @@ def blocked(number: int) -> bytes:
     return (0x0A000000 + number * STEP % 0xD0000000).to_bytes(4, "big")
 
 
-def test_a_million_blocked_hosts(native: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_million_blocked_hosts(native: Box, note: Callable[[str], None]) -> None:
     native.protect("native")
     kernel, hosts = native.kernel, [Prefix("v4", blocked(number), 32) for number in range(MILLION)]
     addresses = {host.address for host in hosts}
@@ -38,7 +36,8 @@ def test_a_million_blocked_hosts(native: Box, capsys: pytest.CaptureFixture[str]
     beside = [(int.from_bytes(address, "big") + 1).to_bytes(4, "big") for address in some]
     others = [address for address in beside if address not in addresses]
     assert len(others) > 400
-    with measured("fill", times := {}):
+    times: dict[str, float] = {}
+    with measured("fill", times):
         change(kernel, "block", hosts, "present")
     memory = memory_of(kernel, "hosts_v4")
     assert GATE.unpack(_lists.read_gate(kernel) or b"") == (MILLION, 0, 0, 0, 0, MILLION)
@@ -49,9 +48,8 @@ def test_a_million_blocked_hosts(native: Box, capsys: pytest.CaptureFixture[str]
     assert list(_lists.read(kernel)) == hosts[-1:]
     assert native.send_counted(map(options, some)) == {"stealth": len(some)}
     assert native.send_counted([options(blocked(MILLION - 1))]) == {"blocklist": 1}
-    with capsys.disabled():
-        words = ", ".join(f"{what} {seconds:.1f} s of CPU" for what, seconds in times.items())
-        print(f"\n  1,000,000 hosts on the blocklist: {words}; {memory / 1e6:.0f} MB in the kernel")
+    words = ", ".join(f"{what} {seconds:.1f} s of CPU" for what, seconds in times.items())
+    note(f"1,000,000 hosts on the blocklist: {words}; {memory / 1e6:.0f} MB in the kernel")
 
 
 def options(address: bytes) -> bytes:

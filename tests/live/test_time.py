@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pytest
@@ -134,13 +135,12 @@ def clock_of(box: Box) -> Clock:
     return best
 
 
-def test_the_clock_of_user_space_is_the_one_of_the_program(native: Box, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_clock_of_user_space_is_the_one_of_the_program(native: Box, note: Callable[[str], None]) -> None:
     """But for what the kernel took from its first nanosecond to its first tick."""
     native.protect("native")
     clock = clock_of(native)
     ahead = clock.monotonic - seconds_of(clock.tick)
-    with capsys.disabled():
-        print(f"\n  the clock of user space is {1000 * ahead:.0f} ms ahead of the program's, a tick is {1000 * TICK:.0f} ms")
+    note(f"the clock of user space is {1000 * ahead:.0f} ms ahead of the program's, a tick is {1000 * TICK:.0f} ms")
     assert -2 * TICK < ahead < 1
 
 
