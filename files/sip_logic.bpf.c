@@ -51,7 +51,6 @@ const volatile struct sip_config sip_config = {
 /* What is known of the message besides the payload, as bits behind FRAME_*. */
 #define MESSAGE_TRUSTED (1U << 8)
 #define MESSAGE_ENFORCED (1U << 9)		/* malformed messages from this source are dropped */
-#define MESSAGE_SHORT (1U << 10)		/* the payload, blanks and all, is shorter than SHORT_PAYLOAD */
 
 /* Row 13. Whether it was asked for is the server's to know, so a status line from anyone passes. */
 static __always_inline enum sip_reason read_response(__u64 first, __u64 second, __u32 length, __u32 flags)
@@ -79,11 +78,11 @@ static __always_inline enum sip_reason read_start_line(const struct sip_view *vi
 }
 
 /*
- * Rows 14 to 18. Stealth looks at the method and at nothing behind it: there is a server that answers OPTIONS whatever
- * the rest of the line is.
+ * Rows 14 to 18; size is that of the payload with its leading blanks. Stealth looks at the method and at nothing behind it:
+ * there is a server that answers OPTIONS whatever the rest of the line is.
  */
 static __always_inline enum sip_reason read_request(const struct sip_view *view, __u32 at, __u32 end, __u32 flags,
-						    const struct sip_books *books, __u64 first)
+						    __u32 size, __u64 first, const struct sip_books *books)
 {
 	__u32 token = read_token(view, at, end, first);
 	bool cut = flags & FRAME_FIRST_FRAGMENT;
@@ -93,7 +92,7 @@ static __always_inline enum sip_reason read_request(const struct sip_view *view,
 		if (!(flags & MESSAGE_TRUSTED) && books->settings->stealth_methods >> TOKEN_METHOD(token) & 1)
 			return REASON_STEALTH;
 	}
-	if (flags & MESSAGE_SHORT)
+	if (size < SHORT_PAYLOAD)
 		return cut ? REASON_TINY_FRAGMENT : REASON_SHORT_PAYLOAD;
 	if (cut && !is_overlong(token) && !(token & TOKEN_ENDED))
 		return REASON_TINY_FRAGMENT;
@@ -142,13 +141,13 @@ static __always_inline enum sip_reason read_payload(const struct sip_view *view,
 						    const struct sip_books *books)
 {
 	__u32 at = udp + sizeof(struct udphdr);
+	__u32 size;
 	__u64 first;
 
-	end = payload_end(view, udp, end, flags);
+	end = forgotten(view, payload_end(view, udp, end, flags));
 	if (!end)
 		return REASON_UDP_LEN;
-	if (end - at < SHORT_PAYLOAD)
-		flags |= MESSAGE_SHORT;
+	size = end - at;
 	first = word_before(view, at, end);
 	if (is_blank(first) || byte_of(first, 0) <= STUN_FIRST_BYTE_MAX) {
 		enum sip_reason reason;
@@ -163,7 +162,7 @@ static __always_inline enum sip_reason read_payload(const struct sip_view *view,
 	end = forgotten(view, end);
 	if (starts_with_sip(first))
 		return read_response(first, word_before(view, at + WORD, end), end - at, flags);
-	return read_request(view, at, end, flags, books, first);
+	return read_request(view, at, end, flags, size, first, books);
 }
 
 /*

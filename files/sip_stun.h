@@ -8,9 +8,9 @@
 #ifndef SIP_STUN_H
 #define SIP_STUN_H
 
-#define VIA_STRIDE 32
+#define VIA_STRIDE 16
 #define VIA_STRIDES 64
-#define VIA_FAR_STRIDES 32
+#define VIA_FAR_STRIDES 64
 
 /*
  * Whether the word starts with a line end and then "v" or "via" in any case, as a Via header does (RFC 3261, 7.3.1 and

@@ -15,7 +15,7 @@ import frames as f
 import harness
 
 COMPILERS = ("clang-14", "clang-19")
-VERIFIED, VERIFIED_WITH_FRAGS = 45_000, 120_000
+VERIFIED, VERIFIED_WITH_FRAGS = 40_000, 60_000
 SETTINGS = {"stealth_methods": harness.mask("OPTIONS"), "malformed_scope": 1}
 
 
