@@ -30,6 +30,7 @@ sys.path[:0] = [LINK.name, str(ROOT / "tests" / "bpf")]
 
 import frames as f
 import harness
+
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf
 

@@ -126,7 +126,8 @@ LAWFUL = (
     Case("priority tag", f.ethernet(f.ipv4(f.udp(INVITE)), tags=(f.VLAN,)), "request", "VID 0"),
     Case("four tags", tagged(4, INVITE), "request", "issue 3, the bound"),
     *(Case(f"IPv6 with {name}", chained(*kinds, carried=INVITE), "request", "RFC 8200, 4")
-      for name, kinds in (("hop-by-hop", (0,)), ("destination options", (60,)), ("routing", (43,)), ("atomic fragment", (44,)), ("8 headers", (0, *(60,) * 7)))),
+      for name, kinds in (("hop-by-hop", (0,)), ("destination options", (60,)), ("routing", (43,)), ("atomic fragment", (44,)),
+                          ("8 headers", (0, *(60,) * 7)))),
     Case("IPv6 with a long extension header", f.ethernet(f.ipv6(f.extension(f.udp(INVITE), units=255), following=60), f.IPV6), "request", "RFC 8200, 4.6"),
     Case("IP length beyond the frame", f.ethernet(f.ipv4(f.udp(OPTIONS), total=1400)), "ip_invalid", "the stack drops and counts it"),
     Case("IPv6 length beyond the frame", f.ethernet(f.ipv6(f.udp(OPTIONS), length=1400), f.IPV6), "ip_invalid", "the stack drops and counts it"),

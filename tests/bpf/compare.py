@@ -10,11 +10,11 @@ from dataclasses import replace
 from random import Random
 from typing import NamedTuple
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import grammar
 import harness
 from model import Entry, Model, Outcome, Settings, network
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 BATCH = 200
 """Counters are read once for so many frames; where they differ, each frame is run again on its own."""

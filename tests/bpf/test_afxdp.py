@@ -9,14 +9,14 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import frames as f
 import harness
+import pytest
 from compare import one_by_one
 from harness import FOREVER
 from model import Model, Settings
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 AF_XDP = 44  # not in Python's socket
 INVITE = f.sip4(f.request())

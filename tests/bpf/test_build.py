@@ -8,11 +8,11 @@ import shutil
 import struct
 from pathlib import Path
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import frames as f
 import harness
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 COMPILERS = ("clang-14", "clang-19")
 VERIFIED, VERIFIED_WITH_FRAGS = 40_000, 60_000

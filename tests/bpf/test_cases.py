@@ -4,13 +4,13 @@
 
 from __future__ import annotations
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import cases
 import harness
+import pytest
 from compare import one_by_one
 from model import DROPS, UNCOUNTED, Model, Settings
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 EVERY = pytest.mark.parametrize("case", cases.LAWFUL + cases.DROPPED, ids=lambda case: case.name)
 

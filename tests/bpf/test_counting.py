@@ -7,14 +7,14 @@ from __future__ import annotations
 import struct
 from ipaddress import IPv6Address, ip_address
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import frames as f
 import harness
+import pytest
 from cases import DROPPED, LAWFUL
 from harness import FOREVER
 from model import REGISTERED
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 OPTIONS = f.sip4(f.request(b"OPTIONS"))
 

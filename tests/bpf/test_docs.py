@@ -7,10 +7,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import harness
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 DOCUMENT = (Path(__file__).resolve().parents[2] / "docs" / "verdicts.md").read_text(encoding="utf-8")
 SLOTS = [key for key, _words in abi.COUNTERS]

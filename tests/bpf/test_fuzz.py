@@ -14,13 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import compare
 import grammar
 import harness
-from compare import Difference, compare as run, explain, shrink, some_settings
+import pytest
+from compare import Difference, explain, shrink, some_settings
+from compare import compare as run
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 FRAMES = int(os.environ.get("SIP_FUZZ_FRAMES", "1000000"))
 ONLY = os.environ.get("SIP_FUZZ_SEED")

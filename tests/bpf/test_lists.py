@@ -8,13 +8,13 @@ import struct
 import time
 from pathlib import Path
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-from ansible_collections.vos.fastpath.plugins.module_utils import _clock
-
 import frames as f
 import harness
+import pytest
 from harness import FOREVER
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
+from ansible_collections.vos.fastpath.plugins.module_utils import _clock
 
 OPTIONS4, OPTIONS6 = f.sip4(f.request(b"OPTIONS")), f.sip6(f.request(b"OPTIONS"))
 PAST = 1.0

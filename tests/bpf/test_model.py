@@ -6,9 +6,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
-
 import frames as f
+import pytest
 from model import Entry, Model, Settings, is_stun, network
 
 FOREVER = float("inf")

@@ -16,15 +16,15 @@ import time
 from pathlib import Path
 from random import Random
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-
 import cases
 import compare
 import grammar
 import harness
+import pytest
 from model import Model, Settings
 from mutants import MUTANTS, Mutant
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
 HERE = Path(__file__).resolve().parent
 WORLDS, FRAMES = 60, 1000

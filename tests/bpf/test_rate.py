@@ -7,12 +7,12 @@ from __future__ import annotations
 import struct
 import time
 
-import pytest
-from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
-
 import frames as f
 import harness
+import pytest
 from harness import FOREVER
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 INVITE4, INVITE6 = f.sip4(f.request()), f.sip6(f.request())
 NEW_SOURCES_PER_TICK = 64  # files/sip_rate.h

@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 import frames
 import harness
+import pytest
 from conftest import DATA
 from model import Model, Settings
 

@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 import pytest
+
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 HEADER = Path(__file__).resolve().parents[2] / "files" / "sip_abi.h"
