@@ -118,22 +118,44 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
         plans = [plan_attach(live, wanted, new.tag, same) for live, new, same in zip(lives, candidates, shared)]
         if check:
             return [_predicted(live, wanted, loaded.tag, steps) for live, loaded, steps in zip(lives, candidates, plans)]
-        stack.enter_context(_forgetting_on_failure(kernel, lives))
+        stack.enter_context(_all_or_nothing(kernel, lives))
         if any(plans) and kernel.require_host_maps():  # made only now, so that a bad object changes nothing: load on them
             candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
         return [_apply(kernel, *each, wanted) for each in zip(lives, candidates, plans)]
 
 
 @contextlib.contextmanager
-def _forgetting_on_failure(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
-    """Where nothing was pinned before and nothing could be attached, leave no empty lists behind."""
-    fresh = not kernel.is_pinned()
-    try:
-        yield
-    except FastpathError:
-        if fresh and not any(kernel.is_pinned(live.interface.ifindex) for live in lives):
-            kernel.forget()
-        raise
+def _all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
+    """Where one interface can't be brought to what is wanted, put all of them back as they were."""
+    with contextlib.ExitStack() as stack:
+        olds = [stack.enter_context(kernel.opened(live.program.prog_id)) if live.program else NOTHING for live in lives]
+        pinned = [kernel.is_pinned(live.interface.ifindex) for live in lives]
+        fresh = not kernel.is_pinned()
+        try:
+            yield
+        except FastpathError:
+            for live, old, keep in zip(lives, olds, pinned):
+                _put_back(kernel, live, old)
+                if not keep:
+                    kernel.forget(live.interface.ifindex)
+            if fresh:
+                kernel.forget()
+            raise
+
+
+def _put_back(kernel: Kernel, live: Live, old: int) -> None:
+    """Attach what was attached before; C(old) is its file descriptor. What somebody else attached meanwhile stays."""
+    before, now, interface = live.program, kernel.attached(live.interface.ifindex), live.interface
+    if now is not None and now.ours and (before is None or now.prog_id != before.prog_id):
+        same_mode = before is not None and before.mode == now.mode
+        with kernel.opened(now.prog_id) as new:
+            _set(kernel, interface, now.mode, old if same_mode else NOTHING, new)
+        now = now if same_mode else None
+    if now is None and before is not None:
+        _set(kernel, interface, before.mode, old, NOTHING)
+    if before is not None and live.settings is not None:
+        with kernel.map_by_id(before.maps["xdp_settings"]) as opened:
+            opened.update(_FIRST, live.settings.pack())
 
 
 def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
@@ -239,8 +261,11 @@ def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ..
         mode = live.program.mode
         with kernel.opened(live.program.prog_id) as expected:
             _set(kernel, interface, mode, loaded.fd, expected)
+    if "detach" in steps and live.program is not None:
+        with kernel.opened(live.program.prog_id) as expected:
+            _set(kernel, interface, live.program.mode, NOTHING, expected)
     if "attach" in steps:
-        mode, refused = _attach_new(kernel, live, loaded, wanted.mode, "detach" in steps)
+        mode, refused = _attach_first(kernel, interface, loaded.fd, wanted.mode)
     if steps and in_use:
         _write_settings(kernel, loaded, wanted.settings)  # live: only when nothing can fail any more
     if steps and steps != ("configure",):
@@ -249,21 +274,6 @@ def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ..
         _verify(kernel, interface, mode, loaded.prog_id)
     after = read_live(kernel, interface.name) if steps else live
     return Outcome(live, after.describe(), _actions(live, mode, steps), refused)
-
-
-def _attach_new(
-    kernel: Kernel, live: Live, loaded: Candidate, mode: str, switch: bool
-) -> t.Tuple[str, t.Optional[str]]:
-    """Attach where nothing is, or in another mode than before; then the old program comes back if the new can't."""
-    if not switch or live.program is None:
-        return _attach_first(kernel, live.interface, loaded.fd, mode)
-    with kernel.opened(live.program.prog_id) as old:
-        _set(kernel, live.interface, live.program.mode, NOTHING, old)
-        try:
-            return _attach_first(kernel, live.interface, loaded.fd, mode)
-        except FastpathError:
-            _set(kernel, live.interface, live.program.mode, old, NOTHING)
-            raise
 
 
 def _attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.Tuple[str, t.Optional[str]]:

@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import BIG_MTU, NO_NATIVE, FakeKernel
 
 AUDIT = Settings(audit=True)
@@ -44,11 +44,37 @@ def test_where_nothing_could_be_attached_no_lists_are_left(kernel: FakeKernel, w
     assert (kernel.pins, kernel.folders) == ({}, set())
 
 
-def test_lists_stay_for_the_interface_that_got_its_filter_before_another_could_not(kernel: FakeKernel, wanted: Wanted) -> None:
+NO_XDP = {"native": NO_NATIVE, "generic": (12, "Out of memory")}
+
+
+@pytest.mark.parametrize("before", [None, Wanted("", mode="native"), Wanted("", mode="generic"), Wanted("", settings=AUDIT)])
+@pytest.mark.parametrize("change", [{"config": Config((5080,))}, {"settings": Settings(malformed="all")}, {"mode": "native"}])
+def test_all_interfaces_get_it_or_none_does(kernel: FakeKernel, wanted: Wanted, before: Wanted | None, change: dict[str, object]) -> None:
+    kernel.allow("192.0.2.7")
+    if before:
+        attach(kernel, ["eth0"], wanted._replace(mode=before.mode, settings=before.settings), check=False)
+    kernel.nics["br0"].refuses.update(NO_XDP)
+    there = kernel.state()
+    with pytest.raises(FastpathError, match="br0: the kernel refused"):
+        attach(kernel, ["eth0", "br0"], wanted._replace(**change), check=False)
+    assert kernel.state() == there
+
+
+def test_a_foreign_program_that_was_replaced_comes_back(kernel: FakeKernel, wanted: Wanted) -> None:
+    foreign = kernel.run_foreign("eth0", "native")
+    with pytest.raises(FastpathError, match="br0: the kernel refused"):
+        attach(kernel, ["eth0", "br0"], wanted._replace(mode="native", force=True), check=False)
+    assert kernel.attached(2).prog_id == foreign
+
+
+def test_what_somebody_else_attached_meanwhile_stays_there(kernel: FakeKernel, wanted: Wanted) -> None:
+    def once_more() -> None:
+        kernel.before_attach = lambda: kernel.run_foreign("eth0", "native")
+
+    kernel.before_attach = once_more
     with pytest.raises(FastpathError, match="br0: the kernel refused"):
         attach(kernel, ["eth0", "br0"], wanted._replace(mode="native"), check=False)
-    assert kernel.attached(2).maps["hosts_v4"] == kernel.pins["hosts_v4"]
-    assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ()
+    assert kernel.attached(2).name == "other"
 
 
 @pytest.mark.parametrize(
