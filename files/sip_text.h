@@ -17,7 +17,7 @@
 #define TOKEN_MAX 128
 
 #define TOKEN_STRIDE 16
-#define SHORT_LINE_WORDS 8
+#define SHORT_LINE (8 * WORD)
 #define LINE_WORDS 16
 #define LINE_STRIDE (LINE_WORDS * WORD)
 #define LINE_STRIDES 32
@@ -142,36 +142,27 @@ __noinline __u32 token_length(struct xdp_md *ctx, __u32 at, __u32 end)
 	return from - at;
 }
 
-/* The first CR or LF of [at, end), end if there is none; else where it stopped looking, that many words on. */
-static __always_inline __u32 line_end_within(const struct sip_view *view, __u32 at, __u32 end, int words)
+/* The first CR or LF of [at, end), end if there is none; else where it stopped looking, LINE_STRIDE on. */
+__noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
 {
+	struct sip_view view = view_of(ctx);
 	const __u64 *bytes;
 	__u64 found, copy;
 
-#pragma unroll
-	for (int i = 0; i < words; i++, at += WORD) {
+	for (int i = 0; i < LINE_WORDS; i++, at += WORD) {
 		if (at + WORD > end)
 			break;
-		bytes = look(view, at, &copy, WORD);
+		bytes = look(&view, at, &copy, WORD);
 		if (!bytes)
 			return at;
-		if (!has_control(*bytes))
-			continue;
 		found = line_end_bytes(number_of(bytes));
 		if (found)
 			return at + lowest(found);
 	}
 	if (at + WORD <= end)
 		return at;
-	found = line_end_bytes(last_word(view->ctx, at, end));
+	found = line_end_bytes(last_word(ctx, at, end));
 	return found ? at + lowest(found) : end;
-}
-
-__noinline __u32 line_end_near(struct xdp_md *ctx, __u32 at, __u32 end)
-{
-	struct sip_view view = view_of(ctx);
-
-	return line_end_within(&view, at, end, LINE_WORDS);
 }
 
 __noinline __u32 line_end_far(struct xdp_md *ctx, __u32 at, __u32 end)
@@ -198,12 +189,36 @@ __noinline __u32 line_end_long(struct xdp_md *ctx, __u32 at, __u32 end)
 	return at;
 }
 
-/* The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. Most lines are short. */
+/* The offset of the first CR or LF within SHORT_LINE bytes; SHORT_LINE if there is none. */
+static __always_inline __u32 short_line_end(const __u64 *bytes)
+{
+#pragma unroll
+	for (__u32 i = 0; i < SHORT_LINE / WORD; i++) {
+		__u64 found = has_control(bytes[i]) ? line_end_bytes(number_of(&bytes[i])) : 0;
+
+		if (found)
+			return i * WORD + lowest(found);
+	}
+	return SHORT_LINE;
+}
+
+/*
+ * The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. Most lines are short, and more
+ * than SHORT_LINE bytes follow the method; so these are looked at with one check of the bounds.
+ */
 static __always_inline __u32 line_end(const struct sip_view *view, __u32 at, __u32 end)
 {
-	__u32 found = forgotten(view, line_end_within(view, at, end, SHORT_LINE_WORDS));
+	__u64 copy[SHORT_LINE / WORD];
+	const __u64 *bytes = at + SHORT_LINE <= end ? look(view, at, copy, SHORT_LINE) : NULL;
+	__u32 length;
 
-	return found == at + SHORT_LINE_WORDS * WORD ? line_end_long(view->ctx, found, end) : found;
+	if (bytes) {
+		length = forgotten(view, short_line_end(bytes));
+		if (length < SHORT_LINE)
+			return at + length;
+		at += SHORT_LINE;
+	}
+	return line_end_long(view->ctx, at, end);
 }
 
 /* Where the digits begin that end before `end`, as far back as floor; else where it stopped looking. */

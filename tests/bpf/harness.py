@@ -23,6 +23,8 @@ FILES = Path(__file__).resolve().parents[2] / "files"
 FLAGS = ("-target", "bpf", "-O2", "-mcpu=v3", "-g", "-Wall", "-Wextra", "-Werror")
 ACTIONS = {1: "drop", 2: "pass", 4: "redirect"}  # enum xdp_action
 FIRST = bytes(4)
+LINEAR_MAX = 3500
+"""BPF_PROG_TEST_RUN has room for a little more than this in the first buffer, and makes more buffers of a longer frame."""
 FOREVER = float("inf")
 
 _TEST_RUN = 10

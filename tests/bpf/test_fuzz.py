@@ -46,7 +46,11 @@ def fuzz(program: harness.Program, frames: int, start: str, buffers: bool) -> Co
     for seed in seeds(frames, start):
         random = Random(seed)
         settings = some_settings(random)
-        made = ((frame, random.randint(14, len(frame)) if buffers else None) for frame in (grammar.frame(random) for _ in range(PER_WORLD)))
+        frames = (grammar.frame(random) for _ in range(PER_WORLD))
+        if buffers:
+            made = ((frame, random.randint(14, min(len(frame), harness.LINEAR_MAX))) for frame in frames)
+        else:
+            made = ((frame[: harness.LINEAR_MAX], None) for frame in frames)
         now = time.monotonic()
         found = run(program, settings, made, now)
         assert found is None, explain(program, settings, found, seed, now)
