@@ -30,7 +30,8 @@ static __always_inline __u32 counter_of(__u32 reason, bool dropped)
 	return COUNTER_MALFORMED;
 }
 
-static __always_inline void count_packet(struct sip_stats *stats, const struct sip_view *view, __u32 reason, bool would_drop)
+static __always_inline void count_packet(struct sip_stats *stats, const struct sip_view *view, __u32 reason,
+					 bool would_drop)
 {
 	struct sip_count *count;
 

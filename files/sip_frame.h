@@ -50,7 +50,8 @@ __noinline __u32 past_vlan_tags(struct xdp_md *ctx)
 	return 1 << 16;
 }
 
-static __always_inline enum sip_reason read_link(const struct sip_view *view, struct sip_headers *found, __be16 *ethertype)
+static __always_inline enum sip_reason read_link(const struct sip_view *view, struct sip_headers *found,
+						 __be16 *ethertype)
 {
 	struct ethhdr copy;
 	const struct ethhdr *link = look(view, 0, &copy, sizeof(copy));

@@ -7,7 +7,8 @@
 #define EXPIRED_PREFIXES_MAX 4
 
 /* An IPv4 source is kept as an IPv4-mapped address (RFC 4291, 2.5.5.2): the address itself is the last word. */
-static __always_inline bool read_source(const struct sip_view *view, __u32 ip, __u32 flags, struct sip_ipv6_address *source)
+static __always_inline bool read_source(const struct sip_view *view, __u32 ip, __u32 flags,
+					struct sip_ipv6_address *source)
 {
 	if (flags & FRAME_IPV6) {
 		struct ipv6hdr copy;

@@ -78,8 +78,8 @@ static __always_inline enum sip_reason read_start_line(const struct sip_view *vi
 }
 
 /*
- * Rows 14 to 18; size is that of the payload with its leading blanks. Stealth looks at the method and at nothing behind it:
- * there is a server that answers OPTIONS whatever the rest of the line is.
+ * Rows 14 to 18; size is that of the payload with its leading blanks. Stealth looks at the method and at nothing behind
+ * it: there is a server that answers OPTIONS whatever the rest of the line is.
  */
 static __always_inline enum sip_reason read_request(const struct sip_view *view, __u32 at, __u32 end, __u32 flags,
 						    __u32 size, __u64 first, const struct sip_books *books)
@@ -122,7 +122,8 @@ static __always_inline __u32 payload_end(const struct sip_view *view, __u32 udp,
 }
 
 /* Rows 11 and 12: blanks before a message, and nothing else. */
-static __always_inline enum sip_reason skip_blanks(const struct sip_view *view, __u32 *at, __u32 end, __u32 flags, __u64 *first)
+static __always_inline enum sip_reason skip_blanks(const struct sip_view *view, __u32 *at, __u32 end, __u32 flags,
+						   __u64 *first)
 {
 	__u32 start = *at;
 

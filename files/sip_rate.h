@@ -37,7 +37,8 @@ static __always_inline bool may_remember(__u64 now)
  * Take a token. Two CPUs that serve one source at the same moment may take the same one; that lets a few more pass, and
  * costs less than a lock.
  */
-static __always_inline bool over_rate(const struct sip_settings *settings, const struct sip_ipv6_address *address, __u32 flags)
+static __always_inline bool over_rate(const struct sip_settings *settings, const struct sip_ipv6_address *address,
+				      __u32 flags)
 {
 	struct rate_source source = rate_source_of(address, flags);
 	struct rate_bucket *bucket = bpf_map_lookup_elem(&rate_sources, &source);

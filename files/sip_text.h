@@ -3,9 +3,9 @@
  * Text, eight bytes at a time.
  *
  * The long searches are functions of their own that are not inlined. The verifier checks such a function once, for
- * every offset there is, and goes on with "some offset" in the caller; inlined, it would check all that follows once for
- * every offset the search can end at. Searches as long as a frame are nested, so that 16 + 32 + 16 rounds are checked, not
- * 8192. What nearly every packet needs is inlined, see forgotten().
+ * every offset there is, and goes on with "some offset" in the caller; inlined, it would check all that follows once
+ * for every offset the search can end at. Searches as long as a frame are nested, so that 16 + 32 + 16 rounds are
+ * checked, not 8192. What nearly every packet needs is inlined, see forgotten().
  */
 #ifndef SIP_TEXT_H
 #define SIP_TEXT_H
@@ -203,8 +203,8 @@ static __always_inline __u32 short_line_end(const __u64 *bytes)
 }
 
 /*
- * The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. Most lines are short, and more
- * than SHORT_LINE bytes follow the method; so these are looked at with one check of the bounds.
+ * The first CR or LF of [at, end), end if there is none; above VIEW_MAX it can't be told. Most lines are short, and
+ * more than SHORT_LINE bytes follow the method; so these are looked at with one check of the bounds.
  */
 static __always_inline __u32 line_end(const struct sip_view *view, __u32 at, __u32 end)
 {

@@ -11,12 +11,16 @@
 #define SIP_VIEW_H
 
 /*
- * Up to here a frame is read. The verifier takes no offset above 65535 into a packet, and a datagram ends at 65535
- * bytes of IP anyway; what starts a stride of line_end() below this limit stays within it.
+ * Up to here a frame is read. The verifier takes no offset above 65535 into a packet, and what is read at once fits in
+ * between; a datagram ends at 65535 bytes of IP anyway.
  */
 #define VIEW_MAX 65000
 
 #define WORD sizeof(__u64)
+
+#ifndef NULL
+#define NULL ((void *)0)
+#endif
 
 struct sip_view {
 	struct xdp_md *ctx;

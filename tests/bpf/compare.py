@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from random import Random
@@ -155,8 +154,3 @@ def explain(program: harness.Program, settings: Settings, found: Difference, see
         f"SIP_FUZZ_SEED={seed}\n{replace(settings, lists={})}\n{dict(settings.lists)}\nmodel:   {again.wanted}\n"
         f"program: {again.got}\nlinear:  {again.linear}\nsmallest frame ({len(smallest)} bytes): {smallest.hex()}\n{smallest!r}"
     )
-
-
-def number(value: bytes) -> int:
-    """The one number in a value."""
-    return struct.unpack("=Q", value)[0]
