@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """What the program costs a packet: BPF_PROG_TEST_RUN beside an empty program, in turns, the minimum of many.
@@ -85,7 +84,7 @@ class Bench:
 
     def measure(self, name: str, frame: bytes, target: int | None = None) -> None:
         """The same frame again and again: all that it touches is in the cache."""
-        times = [[self._timed(fd, frame, self.repeat) for fd in self.fds] for _ in range(self.rounds)]
+        times = [[self._timed(fd, frame, self.repeat) for fd in self.fds] for _round in range(self.rounds)]
         floor, ours = (min(column) for column in zip(*times, strict=True))
         self._keep(Cost(name, self.program.run(frame), floor, ours, target))
 
@@ -136,7 +135,7 @@ def with_many_hosts(bench: Bench) -> None:
     bench.program.maps["list_gate"].update(harness.FIRST, abi.GATE.pack(HOSTS_MANY, 0, 0, 0, 0, HOSTS_MANY))
     bench.measure(f"blocked source, {HOSTS_MANY:,} hosts, hot", f.sip4(INVITE, source="10.1.2.3"), 40)
     random = Random(1)
-    some = [f.sip4(INVITE, source=dotted(host(random.randrange(HOSTS_MANY)))) for _ in range(20_000)]
+    some = [f.sip4(INVITE, source=dotted(host(random.randrange(HOSTS_MANY)))) for _time in range(20_000)]
     bench.measure_each(f"blocked sources, {HOSTS_MANY:,} hosts, at random", some, 270)
 
 

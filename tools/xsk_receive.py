@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """Check on a box whether AF_XDP works: take what the filter redirects on one queue, and say what it was.

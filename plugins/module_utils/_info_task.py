@@ -171,4 +171,3 @@ def _tools(host: Host) -> t.Dict[str, bool]:
 def _family(release: t.Dict[str, str]) -> str:
     names = [release.get("ID", ""), *release.get("ID_LIKE", "").split()]
     return next((name for name in names if name in PACKAGES), next(("rhel" for n in names if n == "fedora"), names[0]))
-

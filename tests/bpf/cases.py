@@ -52,6 +52,17 @@ VIA_IN_STUN += b" " * (-len(VIA_IN_STUN) % 4)
 FOUND = "measured on the servers, issue 3"
 RFC3261 = "RFC 3261"
 
+RFC_5118 = (
+    ("4.1: an IPv6 reference", b"REGISTER sip:[2001:db8::10] SIP/2.0", "request"),
+    ("4.2: one without brackets, the server's to refuse", b"REGISTER sip:2001:db8::10 SIP/2.0", "request"),
+    ("4.3: a port that could be a part of the address", b"REGISTER sip:[2001:db8::10:5070] SIP/2.0", "request"),
+    ("4.4: a port behind the brackets", b"REGISTER sip:[2001:db8::10]:5070 SIP/2.0", "request"),
+    ("4.5: a bye, its Via delimited or not", b"BYE sip:[2001:db8::10] SIP/2.0", "request"),
+    ("4.7: an answer with addresses in its body", b"SIP/2.0 200 OK", "response"),
+    ("4.10: an IPv4-mapped address", b"INVITE sip:user@[::ffff:192.0.2.10] SIP/2.0", "request"),
+)
+"""Start lines of RFC 5118, Session Initiation Protocol (SIP) Torture Test Messages for IPv6: section, line, reason."""
+
 LAWFUL = (
     *(Case(f"method {name}", line(name.encode() + b" sip:bob@biloxi.example.com SIP/2.0"), "request", "IANA, SIP Parameters")
       for name in "ACK BYE CANCEL INFO INVITE MESSAGE NOTIFY PRACK PUBLISH REFER REGISTER SUBSCRIBE UPDATE".split()),
@@ -111,15 +122,7 @@ LAWFUL = (
     Case("port with its bytes exchanged", f.sip4(OPTIONS, port=0xC413), "other_port", "5060 is 0x13c4"),
     Case("from the SIP port to another", f.ethernet(f.ipv4(f.udp(OPTIONS, port=4000, source_port=5060))), "other_port", "issue 3"),
     *(Case(f"RFC 5118, {section}", f.sip6(start + b"\r\nVia: SIP/2.0/UDP [2001:db8::9:1];branch=z9hG4bKas3-111\r\n\r\n"), reason, f"RFC 5118, {section}")
-      for section, start, reason in (
-          ("4.1: an IPv6 reference", b"REGISTER sip:[2001:db8::10] SIP/2.0", "request"),
-          ("4.2: one without brackets, the server's to refuse", b"REGISTER sip:2001:db8::10 SIP/2.0", "request"),
-          ("4.3: a port that could be a part of the address", b"REGISTER sip:[2001:db8::10:5070] SIP/2.0", "request"),
-          ("4.4: a port behind the brackets", b"REGISTER sip:[2001:db8::10]:5070 SIP/2.0", "request"),
-          ("4.5: a bye, its Via delimited or not", b"BYE sip:[2001:db8::10] SIP/2.0", "request"),
-          ("4.7: an answer with addresses in its body", b"SIP/2.0 200 OK", "response"),
-          ("4.10: an IPv4-mapped address", b"INVITE sip:user@[::ffff:192.0.2.10] SIP/2.0", "request"),
-      )),
+      for section, start, reason in RFC_5118),
     Case("ARP", f.ethernet(bytes(28), 0x0806), "not_ip", "never touched"),
     Case("LLC", f.ethernet(f.ipv4(f.udp(OPTIONS)), 0x0040), "not_ip", "IEEE 802.3 lengths"),
     Case("IPv4 with options", f.ethernet(f.ipv4(f.udp(INVITE), options=bytes(40))), "request", "RFC 791"),

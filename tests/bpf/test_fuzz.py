@@ -46,7 +46,7 @@ def fuzz(program: harness.Program, frames: int, start: str, buffers: bool) -> Co
     for seed in seeds(frames, start):
         random = Random(seed)
         settings = some_settings(random)
-        frames = (grammar.frame(random) for _ in range(PER_WORLD))
+        frames = (grammar.frame(random) for _time in range(PER_WORLD))
         if buffers:
             made = ((frame, random.randint(14, min(len(frame), harness.LINEAR_MAX))) for frame in frames)
         else:
@@ -86,7 +86,7 @@ def test_a_difference_is_found_and_shrunk(object_file: Path, monkeypatch: pytest
 
 def test_a_seed_makes_the_same_frames_again() -> None:
     once, again = Random("seed"), Random("seed")
-    assert [grammar.frame(once) for _ in range(100)] == [grammar.frame(again) for _ in range(100)]
+    assert [grammar.frame(once) for _time in range(100)] == [grammar.frame(again) for _time in range(100)]
 
 
 def test_shrinking_keeps_what_matters() -> None:

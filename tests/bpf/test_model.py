@@ -100,9 +100,9 @@ def test_audit_passes_and_says_what_it_would_have_done() -> None:
 
 def test_a_bucket_empties_and_fills() -> None:
     model = Model(Settings(rate=10, burst=3))
-    assert [model.judge(INVITE, now=0).reason for _ in range(4)] == ["request"] * 3 + ["rate_limit"]
-    assert [model.judge(INVITE, now=0.2).reason for _ in range(3)] == ["request"] * 2 + ["rate_limit"]
-    assert [model.judge(INVITE, now=99).reason for _ in range(4)] == ["request"] * 3 + ["rate_limit"]
+    assert [model.judge(INVITE, now=0).reason for _time in range(4)] == ["request"] * 3 + ["rate_limit"]
+    assert [model.judge(INVITE, now=0.2).reason for _time in range(3)] == ["request"] * 2 + ["rate_limit"]
+    assert [model.judge(INVITE, now=99).reason for _time in range(4)] == ["request"] * 3 + ["rate_limit"]
 
 
 def test_a_bucket_is_for_a_source_and_of_ipv6_for_a_64() -> None:
@@ -116,9 +116,9 @@ def test_a_bucket_is_for_a_source_and_of_ipv6_for_a_64() -> None:
 
 def test_answers_and_trusted_sources_have_no_rate() -> None:
     model = Model(replace(Settings(rate=1, burst=1), **listed(_198_51_100_7_32=ALLOWED)))
-    assert {model.judge(INVITE).reason for _ in range(5)} == {"request"}
+    assert {model.judge(INVITE).reason for _time in range(5)} == {"request"}
     model = Model(Settings(rate=1, burst=1))
-    assert {model.judge(f.sip4(b"SIP/2.0 200 OK")).reason for _ in range(5)} == {"response"}
+    assert {model.judge(f.sip4(b"SIP/2.0 200 OK")).reason for _time in range(5)} == {"response"}
 
 
 def test_a_socket_gets_whole_untagged_datagrams() -> None:

@@ -47,7 +47,7 @@ def caught_by_fuzz(broken: Path) -> bool:
         for seed in range(WORLDS):
             random = Random(seed)
             settings = compare.some_settings(random)
-            made = ((grammar.frame(random)[: harness.LINEAR_MAX], None) for _ in range(FRAMES))
+            made = ((grammar.frame(random)[: harness.LINEAR_MAX], None) for _time in range(FRAMES))
             if compare.compare(program, settings, made, time.monotonic()):
                 return True
     return False

@@ -26,7 +26,7 @@ def limited(program: harness.Program) -> harness.Program:
 
 
 def passed(program: harness.Program, frame: bytes, times: int) -> int:
-    return [program.run(frame) for _ in range(times)].count("pass")
+    return [program.run(frame) for _time in range(times)].count("pass")
 
 
 def wait_for_room(program: harness.Program) -> None:

@@ -34,15 +34,15 @@ loadmodule "pv.so"
 loadmodule "textops.so"
 loadmodule "xlog.so"
 request_route {{
-	if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
-	if (is_method("INVITE")) {{ sl_send_reply("486", "Busy Here"); exit; }}
+    if (is_method("OPTIONS")) {{ sl_send_reply("200", "OK"); exit; }}
+    if (is_method("INVITE")) {{ sl_send_reply("486", "Busy Here"); exit; }}
 #!ifdef TALKATIVE
-	sl_send_reply("405", "Method Not Allowed");
+    sl_send_reply("405", "Method Not Allowed");
 #!endif
 }}
 reply_route {{
-	xlog("L_ALERT", "{LOGGED} $ci\\n");
-	drop;
+    xlog("L_ALERT", "{LOGGED} $ci\\n");
+    drop;
 }}
 """
 _PR_SET_PDEATHSIG = 1

@@ -8,8 +8,9 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
@@ -146,7 +147,7 @@ def test_an_entry_knows_what_it_decided(native: Box) -> None:
     assert (hits(native.kernel, "203.0.113.66"), hits(native.kernel, "198.18.7.0/24")) == (30, 25)
 
 
-def send_while(box: Box, wanted: Callable[[], bool], expected: dict[str, str] = EXPECTED) -> int:
+def send_while(box: Box, wanted: Callable[[], bool], expected: Mapping[str, str] = MappingProxyType(EXPECTED)) -> int:
     """Send OPTIONS from every source in turn, and hold each window against what is expected; returns how many."""
     frames = {source: udp(source, request(source)) for source in expected}
     total = 0

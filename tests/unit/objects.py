@@ -33,11 +33,11 @@ _USE = "".join("\tif (!bpf_map_lookup_elem(&%s, key)) return XDP_ABORTED;\n" % n
 _FILTER = """
 SEC("xdp") int sip_logic(struct xdp_md *ctx)
 {
-	__u32 key[5] = {};
+    __u32 key[5] = {};
 
-	key[0] = %s;
+    key[0] = %s;
 %s
-	return bpf_map_lookup_elem(&rate_churn, key) ? XDP_PASS : XDP_DROP;
+    return bpf_map_lookup_elem(&rate_churn, key) ? XDP_PASS : XDP_DROP;
 }
 """
 _JUMPS = """

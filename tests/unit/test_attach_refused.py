@@ -126,7 +126,7 @@ def test_who_attaches_after_us_is_noticed(kernel: FakeKernel, wanted: Wanted) ->
 
 
 def test_who_detaches_us_is_noticed(kernel: FakeKernel, wanted: Wanted) -> None:
-    kernel.after_attach = lambda: kernel.nics["eth0"].attached.clear()
+    kernel.after_attach = kernel.nics["eth0"].attached.clear
     with pytest.raises(FastpathError, match="but nothing is attached. See who else manages XDP"):
         attach(kernel, ["eth0"], wanted, check=False)
 

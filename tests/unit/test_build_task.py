@@ -23,8 +23,8 @@ CLANG = """#!/bin/sh
 if [ "$1" = --version ]; then echo "script clang version 1"; echo "Target: none"; exit; fi
 echo "$PWD $*" >>"${0%/*}/calls"
 while [ $# -gt 0 ]; do
-	case $1 in -o) object=$2 ;; -c) source=$2 ;; esac
-	shift
+    case $1 in -o) object=$2 ;; -c) source=$2 ;; esac
+    shift
 done
 if grep -q '#error' "$source"; then echo "$source:1:2: error: it says so" >&2; exit 1; fi
 cat "$source" build/vmlinux.h >"$object" 2>&1 || true

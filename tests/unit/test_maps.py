@@ -133,6 +133,6 @@ def test_what_the_kernel_refuses_is_not_hidden(make: Callable[[MapShape], Map]) 
 def test_a_closed_map_is_closed(real_host: None) -> None:
     with Map(create_map(HOSTS)) as table:
         pass
-    for call in (lambda: table.items(), lambda: table.delete_many([key(1)]), lambda: table.update_many([(key(1), bytes(40))])):
+    for call in (table.items, lambda: table.delete_many([key(1)]), lambda: table.update_many([(key(1), bytes(40))])):
         with pytest.raises(OSError, match="Bad file descriptor"):
             call()

@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """packets.py SOURCE=METHOD[*COUNT][:PORT]…: send SIP requests from the peer's end of the wire, and say which ones reached a server here.

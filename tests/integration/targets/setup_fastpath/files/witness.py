@@ -1,4 +1,3 @@
-#!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 
 """witness.py [INTERFACE]: say what is attached, pinned and listed on this host, by the word of ip and bpftool alone.
