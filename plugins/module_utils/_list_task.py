@@ -7,22 +7,45 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY, LISTS
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
-__all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "list_task")
+__all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "expiry", "list_task")
 
-BLOCKLIST_SPEC: t.Dict[str, t.Any] = {
-    "entries": {"type": "list", "elements": "str", "required": True},
+_SPEC: t.Dict[str, t.Any] = {
+    "entries": {"type": "list", "elements": "str"},
+    "src": {"type": "path"},
+    "remote_src": {"type": "bool", "default": False},
+    "packed": {"type": "str"},
     "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
+    "expires": {"type": "int"},
+    "hits": {"type": "bool", "default": False},
 }
-ALLOWLIST_SPEC = dict(BLOCKLIST_SPEC, allow_empty={"type": "bool", "default": False})
+ALLOWLIST_SPEC = dict(_SPEC, allow_empty={"type": "bool", "default": False})
+BLOCKLIST_SPEC = dict(_SPEC, allow_controller={"type": "bool", "default": False})
+
+SHOWN = 1000
+"""So many entries are named in a result; of what is longer, the number."""
+_SLACK = 2.0  # seconds; clocks are set, and a time is given in seconds
+
+
+def expiry(seconds: t.Optional[int]) -> float:
+    """Return when what lasts so many seconds expires (seconds since 1970, 0 for never). Raises FastpathError."""
+    if seconds is None:
+        return 0.0
+    if seconds <= 0:
+        raise FastpathError("expires: %d" % seconds, "it has to be a number of seconds above 0", "Leave it out for no end")
+    return time.time() + seconds
 
 
 def list_task(
@@ -30,17 +53,77 @@ def list_task(
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
-    wanted = parse_prefixes(params["entries"])
+    wanted, duplicates = _wanted(params)
+    if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
+        _check_controller(wanted)
+    ticks, expired = _in_ticks(wanted)
     current = _lists.read(kernel)
-    changes = _lists.plan(current, wanted, name, params["state"])
-    after = _lists.after(current, name, changes)
-    if name == "allow" and changes.remove and not _lists.sizes(after)["allow"] and not params["allow_empty"]:
+    changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
+    size = _lists.GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
+    if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
     repair = gate is not None and gate != _lists.gate_of(current)
-    if (repair or any(changes)) and not check:
-        _lists.apply(kernel, current, after)
-    return _result(name, current, after, changes, len(params["entries"]) - len(wanted), repair)
+    if (repair or changes) and not check:
+        _lists.apply(kernel, current, changes)
+    result = _result(name, current, changes, repair)
+    result.update(size=size, duplicates=duplicates, expired=expired, overlaps=_entries.overlaps(wanted))
+    if params["hits"]:
+        result["hits"] = _hits(kernel, LISTS[name])
+    return result
+
+
+def _wanted(params: t.Dict[str, t.Any]) -> t.Tuple[_entries.Wanted, int]:
+    """Return what is wanted: packed by the controller, or in words; with what is in a file on this host."""
+    if all(params[key] is None for key in ("entries", "src", "packed")):
+        raise FastpathError("entries", "neither entries nor src says what the list is about", "Name one of them")
+    expires = expiry(params["expires"])
+    feed = read_feed(params["src"], _read(params["src"]), expires) if params["src"] is not None else ()
+    wanted, duplicates = _entries.collect(params["entries"], feed, expires)
+    if params["packed"] is None:
+        return wanted, duplicates
+    packed, more = _entries.unpack(params["packed"])
+    before = _entries.count(packed) + _entries.count(wanted)
+    for table, keys in wanted.items():
+        packed[table].update(keys)
+    return packed, duplicates + more + before - _entries.count(packed)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8 text"
+        raise FastpathError("src: %s" % path, reason, "Name a file with one entry per line, CSV or JSON") from error
+
+
+def _in_ticks(wanted: _entries.Wanted) -> t.Tuple[t.Dict[str, t.Mapping[bytes, int]], int]:
+    """Return the entries with the tick at which each expires, and how many have expired already."""
+    now = time.time()
+    boot = now - time.clock_gettime(time.CLOCK_MONOTONIC)
+    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
+    expired = 0
+    for table, keys in wanted.items():
+        if not any(keys.values()):
+            ticks[table] = dict.fromkeys(keys, 0)
+            continue
+        alive = {key: when for key, when in keys.items() if not 0 < when <= now}
+        expired += len(keys) - len(alive)
+        ticks[table] = {key: ticks_of(when - boot) if when else 0 for key, when in alive.items()}
+    return ticks, expired
+
+
+def _check_controller(wanted: _entries.Wanted) -> None:
+    """Refuse to block the machine that the play runs on."""
+    address = controller_address()
+    covering = _entries.covers(wanted, address) if address else None
+    if covering:
+        raise FastpathError(
+            covering,
+            "the controller itself (%s) would be blocked" % address,
+            "Take it out, or set allow_controller=true if this is meant. Nothing was changed",
+        )
 
 
 def _check_stealth(kernel: Kernel) -> None:
@@ -58,25 +141,63 @@ def _check_stealth(kernel: Kernel) -> None:
             )
 
 
-def _result(
-    name: str, current: _lists.Entries, after: _lists.Entries, changes: _lists.Changes, duplicates: int, repair: bool
-) -> t.Dict[str, t.Any]:
-    listed = {key: _texts(entries, name) for key, entries in (("before", current), ("after", after))}
-    actions = ["add " + str(prefix) for prefix in changes.add] + ["remove " + str(prefix) for prefix in changes.remove]
+def _result(name: str, current: _lists.Heads, changes: _lists.Changes, repair: bool) -> t.Dict[str, t.Any]:
+    here = _lists.listed(current, name)
+    added = {table: [key for key in keys if key not in here[table]] for table, keys in changes.add.items()}
+    renewed = {table: [key for key in keys if key in here[table]] for table, keys in changes.add.items()}
+    groups = {"add": added, "renew": renewed, "remove": {table: sorted(keys) for table, keys in changes.remove.items()}}
+    numbers = {verb: sum(map(len, keys.values())) for verb, keys in groups.items()}
+    texts = {verb: _texts(keys) for verb, keys in groups.items()}
+    actions = [line for verb in groups for line in _lines(verb + " ", texts[verb], numbers[verb])]
     if repair:
         actions.append("correct the sizes that the program goes by")
     return {
         "changed": bool(actions),
         "actions": actions,
-        "added": [str(prefix) for prefix in changes.add],
-        "removed": [str(prefix) for prefix in changes.remove],
-        "duplicates": duplicates,
-        "size": len(listed["after"]),
-        "diff": {key: "".join(text + "\n" for text in texts) for key, texts in listed.items()},
+        "added": texts["add"],
+        "added_count": numbers["add"],
+        "renewed_count": numbers["renew"],
+        "removed": texts["remove"],
+        "removed_count": numbers["remove"],
+        "diff": {
+            "before": "".join(line + "\n" for line in _lines("", texts["remove"], numbers["remove"])),
+            "after": "".join(line + "\n" for line in _lines("", texts["add"], numbers["add"])),
+        },
     }
 
 
-def _texts(entries: _lists.Entries, name: str) -> t.List[str]:
-    bit = LISTS[name]
-    listed: t.List[Prefix] = sorted(prefix for prefix, entry in entries.items() if entry.lists & bit)
-    return [str(prefix) for prefix in listed]
+def _texts(keys: t.Mapping[str, t.Sequence[bytes]]) -> t.List[str]:
+    found: t.List[str] = []
+    for table, some in keys.items():
+        found += _entries.texts_of(table, some, SHOWN - len(found))
+    return found
+
+
+def _lines(verb: str, texts: t.Sequence[str], number: int) -> t.List[str]:
+    more = number - len(texts)
+    return [verb + text for text in texts] + ([verb + "%d more" % more] if more else [])
+
+
+def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
+    """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    found = []
+    for table in _entries.TABLES:
+        opened = kernel.host_map(table)
+        if opened is None:
+            continue
+        with opened:
+            for key, value in opened.items():
+                lists, _length, allow, block, hits, seen = LIST_ENTRY.unpack(value)
+                if lists & bit:
+                    found.append((hits, table, key, allow if bit == LISTS["allow"] else block, seen))
+    found.sort(reverse=True)
+    return [
+        {
+            "entry": str(Prefix.from_key(table, key)),
+            "packets": hits,
+            "last_seen": round(boot + seconds_of(seen), 1) if seen else None,
+            "expires": round(boot + seconds_of(expires), 1) if expires else None,
+        }
+        for hits, table, key, expires, seen in found[:SHOWN]
+    ]
