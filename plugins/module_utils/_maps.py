@@ -158,7 +158,7 @@ class Map:
             attr = attributes("QQQQIIQQ", *pointers, _CHUNK, self.fd, 0, 0)
             last = not self._next_batch(attr)
             count = _count_of(attr)
-            yield keys[: count * key_size], values[: count * value_size], count
+            yield t.cast(bytes, keys[: count * key_size]), t.cast(bytes, values[: count * value_size]), count
             position = ctypes.addressof(cursor)
 
     @staticmethod
