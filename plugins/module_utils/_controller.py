@@ -10,6 +10,9 @@ from __future__ import annotations
 import os
 import typing as t
 
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
+
 __all__ = ("controller_address",)
 
 _GENERATIONS = 32
@@ -31,8 +34,16 @@ def controller_address(proc: str = "/proc") -> t.Optional[str]:
             return None
         for variable in variables:
             if variable.startswith(b"SSH_CONNECTION="):
-                return variable.partition(b"=")[2].split(b" ")[0].decode("ascii", "replace").partition("%")[0]
+                return _address(variable.partition(b"=")[2].decode("ascii", "replace"))
         if not parent:
             return None
         pid = parent
     return None
+
+
+def _address(connection: str) -> t.Optional[str]:
+    """Return the first word without its zone; V(none) where it is no address, as sshd(8) on a pipe has it."""
+    try:
+        return str(parse_prefix(connection.partition(" ")[0].partition("%")[0]))
+    except FastpathError:
+        return None

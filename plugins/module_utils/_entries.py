@@ -20,7 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import FAMILIES, Prefix, parse_prefix
 
-__all__ = ("Wanted", "add", "collect", "count", "covers", "empty", "overlaps", "pack", "texts_of", "unpack")
+__all__ = ("Item", "TABLES", "Wanted", "add", "collect", "count", "covers", "empty", "overlaps", "pack", "texts_of", "unpack")
 
 TABLES = tuple(kind + family for kind in ("hosts_", "prefixes_") for family in FAMILIES)
 """The maps that hold entries, as the gate has them."""
@@ -96,21 +96,23 @@ def overlaps(wanted: Wanted) -> t.Optional[int]:
     """Return how many entries lie within another one; V(none) where there are too many to say."""
     found = 0
     for family, (_af, size) in FAMILIES.items():
-        networks = {(_number(key[4:]), key[:4]) for key in wanted["prefixes_" + family]}
-        lengths = sorted({struct.unpack("=I", length)[0] for _address, length in networks})
+        bits = 8 * size
+        networks: t.Dict[int, t.Set[int]] = {}
+        for key in wanted["prefixes_" + family]:
+            networks.setdefault(struct.unpack_from("=I", key)[0], set()).add(int.from_bytes(key[4:], "big"))
         hosts = wanted["hosts_" + family]
-        if len(lengths) * (len(hosts) + len(networks)) > _COMPARISONS:
+        if len(networks) * (len(hosts) + sum(map(len, networks.values()))) > _COMPARISONS:
             return None
-        keys = [(_number(key), 8 * size) for key in hosts] if lengths else []
-        keys += [(address, struct.unpack("=I", length)[0]) for address, length in networks]
-        packed = [(length, struct.pack("=I", length), 8 * size - length) for length in lengths]
-        for address, own in keys:
-            found += any((address >> rest << rest, raw) in networks for length, raw, rest in packed if length < own)
+        groups: t.Dict[int, t.Collection[int]] = dict(networks)
+        if networks:
+            groups[bits] = [int.from_bytes(key, "big") for key in hosts]
+        for own, addresses in groups.items():
+            outside = addresses
+            for length in (length for length in networks if length < own):
+                mask, wider = (1 << bits) - (1 << bits - length), networks[length]
+                outside = [address for address in outside if address & mask not in wider]
+            found += len(addresses) - len(outside)
     return found
-
-
-def _number(address: bytes) -> int:
-    return int.from_bytes(address, "big")
 
 
 def pack(wanted: Wanted, duplicates: int) -> str:
@@ -142,6 +144,8 @@ def _read(raw: bytes) -> t.Tuple[Wanted, int]:
         number, expiring = _COUNT.unpack_from(raw, at)
         at += _COUNT.size
         size = MAPS[table].key_size
+        if number * size > len(raw):
+            raise ValueError("%d entries in %d bytes" % (number, len(raw)))
         keys = [raw[i: i + size] for i in range(at, at + number * size, size)]
         at += number * size
         if not expiring:

@@ -22,6 +22,7 @@ _ADDRESS = ("address", "ip", "ipaddress", "prefix", "cidr", "network")
 _EXPIRES = ("expires", "expiry", "until")
 _COMMENTS = ("#", ";")
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]+)?\Z", re.ASCII)
+_LONG_AGO = 1.0  # 0 would be never
 _REMEDY = "Nothing was changed"
 
 
@@ -31,25 +32,34 @@ def read_feed(name: str, text: str, expires: float = 0.0) -> t.Iterator[Item]:
     A line is an address or a prefix, or these in CSV: address, time, comment. Behind C(#) or C(;) is a comment. JSON is a list of
     texts or of objects with C(address) (or C(ip), C(prefix), C(cidr)) and C(expires); or one object with such a list in it.
     """
+    text = text.lstrip("\ufeff")  # some editors mark UTF-8 so
     if text.lstrip()[:1] in ("[", "{"):
         return _json(name, text, expires)
     return _lines(name, text, expires)
 
 
 def _lines(name: str, text: str, default: float) -> t.Iterator[Item]:
-    place = name + " line %d"
-    for number, line in enumerate(text.splitlines(), 1):
+    where = name.replace("%", "%%") + " line %d"
+    for number, line in enumerate(text.split("\n"), 1):
         if "#" in line or ";" in line:
             line = _without_comment(line)
         line = line.strip()
         if "," in line:
-            fields = [field.strip() for field in next(csv.reader([line]))]
-            if fields[0].lower() in _ADDRESS:
-                continue  # the names of the columns
-            where = place % number
-            yield where, fields[0], _time(where, fields[1], default)
+            place = where % number
+            address, when = _columns(place, line)
+            if address.lower() not in _ADDRESS:  # the names of the columns
+                yield place, address, _time(place, when, default)
         elif line:
-            yield place % number, line, default
+            yield where % number, line, default
+
+
+def _columns(place: str, line: str) -> t.Tuple[str, str]:
+    """Return the first two of CSV."""
+    try:
+        fields = next(csv.reader([line]))
+    except csv.Error as error:
+        raise FastpathError(place, "it is no CSV: %s" % error, _REMEDY) from error
+    return fields[0].strip(), fields[1].strip() if len(fields) > 1 else ""
 
 
 def _without_comment(line: str) -> str:
@@ -61,7 +71,7 @@ def _without_comment(line: str) -> str:
 def _json(name: str, text: str, default: float) -> t.Iterator[Item]:
     try:
         found = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FastpathError(name, "it is no JSON: %s" % error, _REMEDY) from error
     if isinstance(found, dict):
         lists = [value for value in found.values() if isinstance(value, list)]
@@ -94,4 +104,4 @@ def _time(place: str, text: str, default: float) -> float:
         raise FastpathError("%s: %s" % (place, text), "it is no time", remedy) from error
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.timezone.utc)
-    return when.timestamp()
+    return max(when.timestamp(), _LONG_AGO)

@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 import typing as t
 
@@ -26,7 +27,7 @@ _SPEC: t.Dict[str, t.Any] = {
     "entries": {"type": "list", "elements": "str"},
     "src": {"type": "path"},
     "remote_src": {"type": "bool", "default": False},
-    "packed": {"type": "str"},
+    "packed": {"type": "str", "no_log": True},  # megabytes are nothing for the journal, nor for the way back
     "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
     "expires": {"type": "int"},
     "hits": {"type": "bool", "default": False},
@@ -36,6 +37,7 @@ BLOCKLIST_SPEC = dict(_SPEC, allow_controller={"type": "bool", "default": False}
 
 SHOWN = 1000
 """So many entries are named in a result; of what is longer, the number."""
+_LONGEST = 100 * 365 * 86400
 _SLACK = 2.0  # seconds; clocks are set, and a time is given in seconds
 
 
@@ -43,20 +45,25 @@ def expiry(seconds: t.Optional[int]) -> float:
     """Return when what lasts so many seconds expires (seconds since 1970, 0 for never). Raises FastpathError."""
     if seconds is None:
         return 0.0
-    if seconds <= 0:
-        raise FastpathError("expires: %d" % seconds, "it has to be a number of seconds above 0", "Leave it out for no end")
+    if not 0 < seconds <= _LONGEST:
+        raise FastpathError("expires: %d" % seconds, "it has to be 1 to %d seconds" % _LONGEST, "Leave it out for no end")
     return time.time() + seconds
 
 
 def list_task(
-    name: str, params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None
+    name: str,
+    params: t.Dict[str, t.Any],
+    check: bool,
+    kernel: t.Optional[Kernel] = None,
+    controller: t.Callable[[], t.Optional[str]] = controller_address,
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
     wanted, duplicates = _wanted(params)
+    expired = _drop_expired(wanted) if params["state"] != "absent" else 0
     if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
-        _check_controller(wanted)
-    ticks, expired = _in_ticks(wanted)
+        _check_controller(wanted, controller())
+    ticks = _in_ticks(wanted)
     current = _lists.read(kernel)
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
     size = _lists.GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
@@ -93,30 +100,30 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8") as stream:
             return stream.read()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = reason_of(error) if isinstance(error, OSError) else "it is no UTF-8 text"
+    except (OSError, ValueError) as error:  # a path with a zero byte, or what is no UTF-8
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
         raise FastpathError("src: %s" % path, reason, "Name a file with one entry per line, CSV or JSON") from error
 
 
-def _in_ticks(wanted: _entries.Wanted) -> t.Tuple[t.Dict[str, t.Mapping[bytes, int]], int]:
-    """Return the entries with the tick at which each expires, and how many have expired already."""
-    now = time.time()
-    boot = now - time.clock_gettime(time.CLOCK_MONOTONIC)
-    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
-    expired = 0
+def _drop_expired(wanted: _entries.Wanted) -> int:
+    """Leave out what has expired already, and return how many that were."""
+    now, before = time.time(), _entries.count(wanted)
     for table, keys in wanted.items():
-        if not any(keys.values()):
-            ticks[table] = dict.fromkeys(keys, 0)
-            continue
-        alive = {key: when for key, when in keys.items() if not 0 < when <= now}
-        expired += len(keys) - len(alive)
-        ticks[table] = {key: ticks_of(when - boot) if when else 0 for key, when in alive.items()}
-    return ticks, expired
+        if any(keys.values()):
+            wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
+    return before - _entries.count(wanted)
 
 
-def _check_controller(wanted: _entries.Wanted) -> None:
+def _in_ticks(wanted: _entries.Wanted) -> t.Dict[str, t.Mapping[bytes, int]]:
+    """Return the entries with the tick at which each expires."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    times = set().union(*(keys.values() for keys in wanted.values()))
+    ticks = {when: ticks_of(when - boot) if when else 0 for when in times}
+    return {table: {key: ticks[when] for key, when in keys.items()} for table, keys in wanted.items()}
+
+
+def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None:
     """Refuse to block the machine that the play runs on."""
-    address = controller_address()
     covering = _entries.covers(wanted, address) if address else None
     if covering:
         raise FastpathError(
@@ -145,10 +152,10 @@ def _result(name: str, current: _lists.Heads, changes: _lists.Changes, repair: b
     here = _lists.listed(current, name)
     added = {table: [key for key in keys if key not in here[table]] for table, keys in changes.add.items()}
     renewed = {table: [key for key in keys if key in here[table]] for table, keys in changes.add.items()}
-    groups = {"add": added, "renew": renewed, "remove": {table: sorted(keys) for table, keys in changes.remove.items()}}
-    numbers = {verb: sum(map(len, keys.values())) for verb, keys in groups.items()}
-    texts = {verb: _texts(keys) for verb, keys in groups.items()}
-    actions = [line for verb in groups for line in _lines(verb + " ", texts[verb], numbers[verb])]
+    removed = {table: heapq.nsmallest(SHOWN, keys) for table, keys in changes.remove.items()}
+    texts = {"add": _texts(added), "renew": _texts(renewed), "remove": _texts(removed)}
+    numbers = {"add": _count(added), "renew": _count(renewed), "remove": _count(changes.remove)}
+    actions = [line for verb in texts for line in _lines(verb + " ", texts[verb], numbers[verb])]
     if repair:
         actions.append("correct the sizes that the program goes by")
     return {
@@ -166,6 +173,10 @@ def _result(name: str, current: _lists.Heads, changes: _lists.Changes, repair: b
     }
 
 
+def _count(keys: t.Mapping[str, t.Collection[bytes]]) -> int:
+    return sum(map(len, keys.values()))
+
+
 def _texts(keys: t.Mapping[str, t.Sequence[bytes]]) -> t.List[str]:
     found: t.List[str] = []
     for table, some in keys.items():
@@ -178,10 +189,11 @@ def _lines(verb: str, texts: t.Sequence[str], number: int) -> t.List[str]:
     return [verb + text for text in texts] + ([verb + "%d more" % more] if more else [])
 
 
-def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
-    """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
-    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    found = []
+Hit = t.Tuple[int, str, bytes, int, int]
+"""Packets, table, key, the ticks of expiry and of the last packet."""
+
+
+def _counted(kernel: Kernel, bit: int) -> t.Iterator[Hit]:
     for table in _entries.TABLES:
         opened = kernel.host_map(table)
         if opened is None:
@@ -190,8 +202,12 @@ def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
             for key, value in opened.items():
                 lists, _length, allow, block, hits, seen = LIST_ENTRY.unpack(value)
                 if lists & bit:
-                    found.append((hits, table, key, allow if bit == LISTS["allow"] else block, seen))
-    found.sort(reverse=True)
+                    yield hits, table, key, allow if bit == LISTS["allow"] else block, seen
+
+
+def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
+    """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
     return [
         {
             "entry": str(Prefix.from_key(table, key)),
@@ -199,5 +215,5 @@ def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
             "last_seen": round(boot + seconds_of(seen), 1) if seen else None,
             "expires": round(boot + seconds_of(expires), 1) if expires else None,
         }
-        for hits, table, key, expires, seen in found[:SHOWN]
+        for hits, table, key, expires, seen in heapq.nlargest(SHOWN, _counted(kernel, bit))
     ]

@@ -145,8 +145,8 @@ def _added(
     missing = keys.keys() - here
     new = {key: _with(there.get(key), table, key, name, keys[key]) for key in keys if key in missing} if missing else {}
     if any(keys.values()) or any(_expires(head, name) for head in set(there.values())):
-        for key in here.intersection(keys):
-            if not _close(_expires(there[key], name), keys[key], slack):
+        for key in keys:
+            if key in here and not _close(_expires(there[key], name), keys[key], slack):
                 new[key] = _with(there[key], table, key, name, keys[key])
     return new
 

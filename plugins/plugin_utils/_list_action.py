@@ -11,10 +11,11 @@ import typing as t
 from pathlib import Path
 
 from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.module_utils.common.validation import check_type_int, check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Item, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import expiry
@@ -37,20 +38,25 @@ class ListAction(ActionBase):
         return result
 
     def _pack(self, arguments: t.Dict[str, t.Any]) -> None:
-        entries, src = arguments.get("entries"), arguments.get("src")
-        local = src is not None and not boolean(arguments.get("remote_src", False))
-        if not (local or isinstance(entries, list)):
-            return  # the module says what is wrong, or reads its own file
-        expires = expiry(int(arguments["expires"]) if arguments.get("expires") is not None else None)
-        feed = read_feed(str(src), self._read(str(src)), expires) if local else ()
+        try:
+            entries = None if arguments.get("entries") is None else check_type_list(arguments["entries"])
+            local = arguments.get("src") is not None and not boolean(arguments.get("remote_src") or False)
+            seconds = None if arguments.get("expires") is None else check_type_int(arguments["expires"])
+        except TypeError:
+            return  # the module says what is wrong
+        if entries is None and not local:
+            return  # nor is it for us to say what is missing, or to read what is there
+        expires = expiry(seconds)
+        feed: t.Iterable[Item] = ()
+        if local:
+            src = str(arguments.pop("src"))
+            feed = read_feed(src, self._read(src), expires)
         arguments["packed"] = pack(*collect(entries, feed, expires))
         arguments.pop("entries", None)
-        if local:
-            del arguments["src"]
 
     def _read(self, src: str) -> str:
         try:
             return Path(self._find_needle("files", src)).read_text("utf-8")
-        except (AnsibleError, OSError, UnicodeDecodeError) as error:
+        except (AnsibleError, OSError, ValueError) as error:
             remedy = "Name a text file on the controller, or set remote_src=true for one on the host"
             raise FastpathError("src: %s" % src, str(error).splitlines()[0], remedy) from error
