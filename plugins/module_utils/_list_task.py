@@ -7,18 +7,16 @@
 
 from __future__ import annotations
 
-import heapq
 import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY, LISTS
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
+from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
 __all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "expiry", "list_task")
@@ -35,8 +33,6 @@ _SPEC: t.Dict[str, t.Any] = {
 ALLOWLIST_SPEC = dict(_SPEC, allow_empty={"type": "bool", "default": False})
 BLOCKLIST_SPEC = dict(_SPEC, allow_controller={"type": "bool", "default": False})
 
-SHOWN = 1000
-"""So many entries are named in a result; of what is longer, the number."""
 _LONGEST = 100 * 365 * 86400
 _SLACK = 2.0  # seconds; clocks are set, and a time is given in seconds
 
@@ -73,10 +69,10 @@ def list_task(
     repair = gate is not None and gate != _lists.gate_of(current)
     if (repair or changes) and not check:
         _lists.apply(kernel, current, changes)
-    result = _result(name, current, changes, repair)
+    result = describe(name, current, changes, repair)
     result.update(size=size, duplicates=duplicates, expired=expired, overlaps=_entries.overlaps(wanted))
     if params["hits"]:
-        result["hits"] = _hits(kernel, LISTS[name])
+        result["hits"] = hits(kernel, name)
     return result
 
 
@@ -146,74 +142,3 @@ def _check_stealth(kernel: Kernel) -> None:
                 "the allowlist would be empty, and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
                 "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed",
             )
-
-
-def _result(name: str, current: _lists.Heads, changes: _lists.Changes, repair: bool) -> t.Dict[str, t.Any]:
-    here = _lists.listed(current, name)
-    added = {table: [key for key in keys if key not in here[table]] for table, keys in changes.add.items()}
-    renewed = {table: [key for key in keys if key in here[table]] for table, keys in changes.add.items()}
-    removed = {table: heapq.nsmallest(SHOWN, keys) for table, keys in changes.remove.items()}
-    texts = {"add": _texts(added), "renew": _texts(renewed), "remove": _texts(removed)}
-    numbers = {"add": _count(added), "renew": _count(renewed), "remove": _count(changes.remove)}
-    actions = [line for verb in texts for line in _lines(verb + " ", texts[verb], numbers[verb])]
-    if repair:
-        actions.append("correct the sizes that the program goes by")
-    return {
-        "changed": bool(actions),
-        "actions": actions,
-        "added": texts["add"],
-        "added_count": numbers["add"],
-        "renewed_count": numbers["renew"],
-        "removed": texts["remove"],
-        "removed_count": numbers["remove"],
-        "diff": {
-            "before": "".join(line + "\n" for line in _lines("", texts["remove"], numbers["remove"])),
-            "after": "".join(line + "\n" for line in _lines("", texts["add"], numbers["add"])),
-        },
-    }
-
-
-def _count(keys: t.Mapping[str, t.Collection[bytes]]) -> int:
-    return sum(map(len, keys.values()))
-
-
-def _texts(keys: t.Mapping[str, t.Sequence[bytes]]) -> t.List[str]:
-    found: t.List[str] = []
-    for table, some in keys.items():
-        found += _entries.texts_of(table, some, SHOWN - len(found))
-    return found
-
-
-def _lines(verb: str, texts: t.Sequence[str], number: int) -> t.List[str]:
-    more = number - len(texts)
-    return [verb + text for text in texts] + ([verb + "%d more" % more] if more else [])
-
-
-Hit = t.Tuple[int, str, bytes, int, int]
-"""Packets, table, key, the ticks of expiry and of the last packet."""
-
-
-def _counted(kernel: Kernel, bit: int) -> t.Iterator[Hit]:
-    for table in _entries.TABLES:
-        opened = kernel.host_map(table)
-        if opened is None:
-            continue
-        with opened:
-            for key, value in opened.items():
-                lists, _length, allow, block, hits, seen = LIST_ENTRY.unpack(value)
-                if lists & bit:
-                    yield hits, table, key, allow if bit == LISTS["allow"] else block, seen
-
-
-def _hits(kernel: Kernel, bit: int) -> t.List[t.Dict[str, t.Any]]:
-    """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
-    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    return [
-        {
-            "entry": str(Prefix.from_key(table, key)),
-            "packets": hits,
-            "last_seen": round(boot + seconds_of(seen), 1) if seen else None,
-            "expires": round(boot + seconds_of(expires), 1) if expires else None,
-        }
-        for hits, table, key, expires, seen in heapq.nlargest(SHOWN, _counted(kernel, bit))
-    ]

@@ -25,6 +25,7 @@ __all__ = (
     "Heads",
     "ListKernel",
     "apply",
+    "expires_of",
     "gate_after",
     "gate_of",
     "has_allowed",
@@ -144,9 +145,9 @@ def _added(
 ) -> t.Dict[bytes, bytes]:
     missing = keys.keys() - here
     new = {key: _with(there.get(key), table, key, name, keys[key]) for key in keys if key in missing} if missing else {}
-    if any(keys.values()) or any(_expires(head, name) for head in set(there.values())):
+    if any(keys.values()) or any(expires_of(head, name) for head in set(there.values())):
         for key in keys:
-            if key in here and not _close(_expires(there[key], name), keys[key], slack):
+            if key in here and not _close(expires_of(there[key], name), keys[key], slack):
                 new[key] = _with(there[key], table, key, name, keys[key])
     return new
 
@@ -155,7 +156,8 @@ def _close(old: int, new: int, slack: int) -> bool:
     return old == new or (bool(old) and bool(new) and abs(old - new) <= slack)
 
 
-def _expires(head: bytes, name: str) -> int:
+def expires_of(head: bytes, name: str) -> int:
+    """Return the tick at which an entry expires on a list; 0 for never."""
     _lists, _length, allow, block = HEAD.unpack(head)
     return allow if name == "allow" else block
 
