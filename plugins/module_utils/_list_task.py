@@ -11,6 +11,7 @@ import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
@@ -62,7 +63,7 @@ def list_task(
     ticks = _in_ticks(wanted)
     current = _lists.read(kernel)
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
-    size = _lists.GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
+    size = GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
     if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)

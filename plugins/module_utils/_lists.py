@@ -159,7 +159,7 @@ def _close(old: int, new: int, slack: int) -> bool:
 def expires_of(head: bytes, name: str) -> int:
     """Return the tick at which an entry expires on a list; 0 for never."""
     _lists, _length, allow, block = HEAD.unpack(head)
-    return allow if name == "allow" else block
+    return int(allow if name == "allow" else block)
 
 
 _fresh: t.Dict[t.Tuple[int, str, int], bytes] = {}
