@@ -50,14 +50,15 @@ def add(wanted: Wanted, items: t.Iterable[Item]) -> int:
 
     Raises FastpathError for a bad one, with the place where it was found.
     """
-    hosts, family, packed, number = wanted["hosts_v4"], socket.AF_INET, socket.inet_pton, 0
-    for number, (place, text, expires) in enumerate(items, 1):
+    hosts, family, packed, total = wanted["hosts_v4"], socket.AF_INET, socket.inet_pton, 0
+    for place, text, expires in items:
+        total += 1
         try:
             hosts[packed(family, text)] = expires  # what nearly all of a long list is
         except (OSError, ValueError):
             prefix = _parse(place, text)
             wanted[prefix.table][prefix.key] = expires
-    return number
+    return total
 
 
 def _parse(place: str, text: str) -> Prefix:
