@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 from pathlib import Path
 
-from ansible.errors import AnsibleActionFail, AnsibleError
+from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_int, check_type_list
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
@@ -32,8 +32,8 @@ class ListAction(ActionBase):
         arguments = dict(self._task.args)
         try:
             self._pack(arguments)
-        except FastpathError as error:
-            raise AnsibleActionFail(str(error)) from None
+        except FastpathError as error:  # returned, not raised: then failed_when has its say, as with what the module refuses
+            return {**result, "failed": True, "msg": str(error)}
         result.update(self._execute_module(self._task.resolved_action, module_args=arguments, task_vars=task_vars))
         return result
 
