@@ -73,7 +73,7 @@ def _times(name: str, heads: Heads, keys: Keys) -> t.List[str]:
 def _until(tick: int) -> str:
     if not tick:
         return " for good"
-    return time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(_boot() + seconds_of(tick)))
+    return time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(round(_boot() + seconds_of(tick))))
 
 
 def _lines(texts: t.Sequence[str], number: int, verb: str = "") -> t.List[str]:

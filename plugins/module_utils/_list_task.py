@@ -60,7 +60,9 @@ def list_task(
     expired = _drop_expired(wanted) if params["state"] != "absent" else 0
     if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
         _check_controller(wanted, controller())
+    overlaps = _entries.overlaps(wanted)
     ticks = _in_ticks(wanted)
+    del wanted  # of a million entries it is 100 MB
     current = _lists.read(kernel)
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
     size = GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
@@ -71,7 +73,7 @@ def list_task(
     if (repair or changes) and not check:
         _lists.apply(kernel, current, changes)
     result = describe(name, current, changes, repair)
-    result.update(size=size, duplicates=duplicates, expired=expired, overlaps=_entries.overlaps(wanted))
+    result.update(size=size, duplicates=duplicates, expired=expired, overlaps=overlaps)
     if params["hits"]:
         result["hits"] = hits(kernel, name)
     return result
@@ -114,9 +116,11 @@ def _drop_expired(wanted: _entries.Wanted) -> int:
 def _in_ticks(wanted: _entries.Wanted) -> t.Dict[str, t.Mapping[bytes, int]]:
     """Return the entries with the tick at which each expires."""
     boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    times = set().union(*(keys.values() for keys in wanted.values()))
-    ticks = {when: ticks_of(when - boot) if when else 0 for when in times}
-    return {table: {key: ticks[when] for key, when in keys.items()} for table, keys in wanted.items()}
+    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
+    for table, keys in wanted.items():
+        of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
+        ticks[table] = {key: of[when] for key, when in keys.items()} if any(of) else dict.fromkeys(keys, 0)
+    return ticks
 
 
 def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None:

@@ -143,12 +143,14 @@ def _added(
     name: str,
     slack: int,
 ) -> t.Dict[bytes, bytes]:
-    missing = keys.keys() - here
-    new = {key: _with(there.get(key), table, key, name, keys[key]) for key in keys if key in missing} if missing else {}
+    missing = keys.keys() - here if here else keys.keys()
+    new = _fresh(keys, missing, table, name) if missing else {}
+    for key in new.keys() & there.keys():
+        new[key] = _with(there[key], name, keys[key])
     if any(keys.values()) or any(expires_of(head, name) for head in set(there.values())):
         for key in keys:
             if key in here and not _close(expires_of(there[key], name), keys[key], slack):
-                new[key] = _with(there[key], table, key, name, keys[key])
+                new[key] = _with(there[key], name, keys[key])
     return new
 
 
@@ -162,23 +164,24 @@ def expires_of(head: bytes, name: str) -> int:
     return int(allow if name == "allow" else block)
 
 
-_fresh: t.Dict[t.Tuple[int, str, int], bytes] = {}
+def _fresh(keys: t.Mapping[bytes, int], missing: t.AbstractSet[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:
+    """Return heads for keys that are on no list yet; equal ones are one object, which keeps a million of them small."""
+    if table.startswith("hosts_"):
+        length = 8 * MAPS[table].key_size
+        of = {tick: _head(length, name, tick) for tick in set(keys.values())}
+        return {key: of[tick] for key, tick in keys.items() if key in missing}
+    kinds = {kind: _head(struct.unpack("=I", kind[0])[0], name, kind[1]) for kind in {(key[:4], tick) for key, tick in keys.items()}}
+    return {key: kinds[key[:4], tick] for key, tick in keys.items() if key in missing}
 
 
-def _fresh_head(length: int, name: str, expires: int) -> bytes:
-    kind = (length, name, expires)
-    if kind not in _fresh:
-        _fresh[kind] = HEAD.pack(LISTS[name], length, *((expires, 0) if name == "allow" else (0, expires)))
-    return _fresh[kind]
+def _head(length: int, name: str, tick: int) -> bytes:
+    return HEAD.pack(LISTS[name], length, *((tick, 0) if name == "allow" else (0, tick)))
 
 
-def _with(head: t.Optional[bytes], table: str, key: bytes, name: str, expires: int) -> bytes:
-    """Return the head of a key once it is on the list; equal ones are one object."""
-    if head is None:
-        hosts = table.startswith("hosts_")
-        return _fresh_head(8 * len(key) if hosts else struct.unpack_from("=I", key)[0], name, expires)
+def _with(head: bytes, name: str, tick: int) -> bytes:
+    """Return the head of an entry that is there, once it is on the list, or has another time."""
     lists, length, allow, block = HEAD.unpack(head)
-    times = (expires, block) if name == "allow" else (allow, expires)
+    times = (tick, block) if name == "allow" else (allow, tick)
     return HEAD.pack(lists | LISTS[name], length, *times)
 
 
