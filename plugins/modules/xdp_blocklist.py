@@ -85,6 +85,11 @@ EXAMPLES = r"""
       - 203.0.113.0/24
     state: exact
 
+- name: Block exactly what a file on the controller says
+  vos.fastpath.xdp_blocklist:
+    src: blocklist.csv
+    state: exact
+
 - name: Block a scanner for an hour
   vos.fastpath.xdp_blocklist:
     entries:
