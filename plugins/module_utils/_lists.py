@@ -205,17 +205,21 @@ def gate_after(current: Heads, changes: Changes) -> bytes:
         before = [there[key] for key in touched.keys() & there.keys()]
         gone = sum(1 for head in touched.values() if not head[_BITS])
         counts.append(len(there) - len(before) + len(touched) - gone)
-        _check_room(table, counts[-1] + gone)
+        _check_room(table, counts[-1], gone)
         for name, bit in LISTS.items():
             lists[name] += _on_list(touched.values(), bit) - _on_list(before, bit)
     return GATE.pack(*counts, lists["allow"], lists["block"])
 
 
-def _check_room(table: str, number: int) -> None:
+def _check_room(table: str, number: int, gone: int) -> None:
     most = MAPS[table].max_entries
     if number > most:
         remedy = "Aggregate hosts to prefixes, or list fewer. Nothing was changed"
         raise FastpathError("%d entries for %s" % (number, table), "the table holds %d" % most, remedy)
+    if number + gone > most:
+        reason = "the table holds %d, and new entries come before %d old ones go" % (most, gone)
+        remedy = "Remove old ones with a task of its own, state=absent, before this one. Nothing was changed"
+        raise FastpathError("%d entries for %s" % (number + gone, table), reason, remedy)
 
 
 def read_gate(kernel: ListKernel) -> t.Optional[bytes]:
