@@ -39,10 +39,20 @@ def set_expiry(kernel: Kernel, name: str, text: str, tick: int) -> None:
 
 def hits(kernel: Kernel, text: str) -> int:
     """How many packets an entry decided."""
+    return _counted(kernel, text)[0]
+
+
+def last_seen(kernel: Kernel, text: str) -> int:
+    """The tick of the last one."""
+    return _counted(kernel, text)[1]
+
+
+def _counted(kernel: Kernel, text: str) -> tuple[int, int]:
     (prefix,) = prefixes(text)
     opened = kernel.host_map(prefix.table)
     assert opened is not None
     with opened:
         value = opened.lookup(prefix.key)
     assert value is not None, f"{text} is not listed"
-    return int(LIST_ENTRY.unpack(value)[4])
+    *_head, packets, tick = LIST_ENTRY.unpack(value)
+    return packets, tick

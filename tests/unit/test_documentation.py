@@ -43,7 +43,6 @@ def test_the_documentation_is_that_of_the_module(name: str) -> None:
         assert found["attributes"][key]["description"]
 
 
-
 EXAMPLES = [
     *((f"{name}, {task['name']}", [task]) for name in NAMES for task in examples(name)),
     *((path.name, yaml.safe_load(path.read_text())) for path in [ROOT / "site.yml", *sorted((ROOT / "playbooks").glob("*.yml"))]),
