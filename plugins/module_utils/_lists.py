@@ -45,6 +45,7 @@ Heads = t.Dict[str, t.Dict[bytes, bytes]]
 _GATE = "list_gate"
 _FIRST = bytes(4)
 _BITS = 0 if sys.byteorder == "little" else 3  # the byte of the head that has the bits of the lists
+_ONE_BY_ONE = 16  # looking a key up costs as much as reading so many in bulk
 _NOT_SEEN = bytes(LIST_ENTRY.size - HEAD.size)
 
 
@@ -68,6 +69,8 @@ class TableMap(t.Protocol):
     def __exit__(self, *exception: object) -> None: ...
 
     def heads(self, size: int) -> t.Dict[bytes, bytes]: ...
+
+    def items(self) -> t.Iterator[t.Tuple[bytes, bytes]]: ...
 
     def lookup(self, key: bytes) -> t.Optional[bytes]: ...
 
@@ -148,10 +151,20 @@ def _added(
     for key in new.keys() & there.keys():
         new[key] = _with(there[key], name, keys[key])
     if any(keys.values()) or any(expires_of(head, name) for head in set(there.values())):
-        for key in keys:
-            if key in here and not _close(expires_of(there[key], name), keys[key], slack):
-                new[key] = _with(there[key], name, keys[key])
+        new.update(_renewed(there, {key: tick for key, tick in keys.items() if key in here}, name, slack))
     return new
+
+
+def _renewed(there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], name: str, slack: int) -> t.Iterator[t.Tuple[bytes, bytes]]:
+    """Return what gets another time. Of a million entries few are unlike each other: each kind is looked at once."""
+    kinds: t.Dict[t.Tuple[bytes, int], t.Optional[bytes]] = {}
+    for key, tick in keys.items():
+        kind = there[key], tick
+        if kind not in kinds:
+            kinds[kind] = None if _close(expires_of(kind[0], name), tick, slack) else _with(kind[0], name, tick)
+        head = kinds[kind]
+        if head is not None:
+            yield key, head
 
 
 def _close(old: int, new: int, slack: int) -> bool:
@@ -260,12 +273,17 @@ def _values(
 ) -> t.List[bytes]:
     """Return whole values: of those that were there with hits and times as the program has them by now."""
     fresh = {head: head + _NOT_SEEN for head in set(heads.values())}
-    return [heads[key] + _seen(opened, key) if key in there else fresh[heads[key]] for key in keys]
+    seen = _seen(opened, [key for key in keys if key in there], len(there))
+    return [heads[key] + seen[key] if key in seen else fresh[heads[key]] for key in keys]
 
 
-def _seen(opened: TableMap, key: bytes) -> bytes:
-    value = opened.lookup(key)
-    return value[HEAD.size:] if value else _NOT_SEEN
+def _seen(opened: TableMap, keys: t.Sequence[bytes], number: int) -> t.Dict[bytes, bytes]:
+    """Return what the program wrote into these entries, of so many in the table; those without hits are left out."""
+    if _ONE_BY_ONE * len(keys) < number:
+        values: t.Iterable[t.Tuple[bytes, t.Optional[bytes]]] = ((key, opened.lookup(key)) for key in keys)
+    else:
+        values = opened.items() if keys else ()
+    return {key: value[HEAD.size:] for key, value in values if value and value[HEAD.size:] != _NOT_SEEN}
 
 
 def _set_gate(kernel: ListKernel, gate: bytes) -> None:

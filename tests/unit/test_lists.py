@@ -105,9 +105,11 @@ def test_an_entry_that_is_on_no_list_any_more_is_gone() -> None:
     assert after(there, _lists.plan(there, wanted(A), "allow", "absent")) == listed(B=BLOCK)
 
 
+@pytest.mark.parametrize("others", [0, 40], ids=["of all", "of few among many"])
 @pytest.mark.parametrize(("name", "state"), [("allow", "present"), ("block", "absent")])
-def test_what_the_program_counted_stays_with_the_entry(kernel: FakeKernel, name: str, state: str) -> None:
+def test_what_the_program_counted_stays_with_the_entry(kernel: FakeKernel, name: str, state: str, others: int) -> None:
     there = listed(A=BLOCK if name == "allow" else BOTH)
+    there["hosts_v4"].update((bytes([10, 0, 0, number]), HEAD.pack(BLOCK, 32, 0, 0)) for number in range(others))
     fill(kernel, there)
     changes = _lists.plan(there, wanted(A), name, state)
     with kernel.host_map("hosts_v4") as table:  # meanwhile packets come
@@ -118,12 +120,15 @@ def test_what_the_program_counted_stays_with_the_entry(kernel: FakeKernel, name:
     assert (lists, length, hits, last_seen) == (BOTH if name == "allow" else ALLOW, 32, 12, 99)
 
 
-def test_an_entry_that_somebody_removed_meanwhile_is_made_anew(kernel: FakeKernel) -> None:
-    fill(kernel, listed(A=BLOCK))
-    changes = _lists.plan(listed(A=BLOCK), wanted(A), "allow", "present")
+@pytest.mark.parametrize("others", [0, 40], ids=["of all", "of few among many"])
+def test_an_entry_that_somebody_removed_meanwhile_is_made_anew(kernel: FakeKernel, others: int) -> None:
+    there = listed(A=BLOCK)
+    there["hosts_v4"].update((bytes([10, 0, 0, number]), HEAD.pack(BLOCK, 32, 0, 0)) for number in range(others))
+    fill(kernel, there)
+    changes = _lists.plan(there, wanted(A), "allow", "present")
     with kernel.host_map("hosts_v4") as table:
         table.delete(A.key)
-    _lists.apply(kernel, listed(A=BLOCK), changes)
+    _lists.apply(kernel, there, changes)
     with kernel.host_map("hosts_v4") as table:
         assert table.lookup(A.key) == LIST_ENTRY.pack(BOTH, 32, 0, 0, 0, 0)
 
