@@ -7,40 +7,131 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
+from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
-__all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "list_task")
+__all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "expiry", "list_task")
 
-BLOCKLIST_SPEC: t.Dict[str, t.Any] = {
-    "entries": {"type": "list", "elements": "str", "required": True},
+_SPEC: t.Dict[str, t.Any] = {
+    "entries": {"type": "list", "elements": "str"},
+    "src": {"type": "path"},
+    "remote_src": {"type": "bool", "default": False},
+    "packed": {"type": "str", "no_log": True},  # megabytes are nothing for the journal, nor for the way back
     "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
+    "expires": {"type": "int"},
+    "hits": {"type": "bool", "default": False},
 }
-ALLOWLIST_SPEC = dict(BLOCKLIST_SPEC, allow_empty={"type": "bool", "default": False})
+ALLOWLIST_SPEC = dict(_SPEC, allow_empty={"type": "bool", "default": False})
+BLOCKLIST_SPEC = dict(_SPEC, allow_controller={"type": "bool", "default": False})
+
+_LONGEST = 100 * 365 * 86400
+_SLACK = 2.0  # seconds; clocks are set, and a time is given in seconds
+
+
+def expiry(seconds: t.Optional[int]) -> float:
+    """Return when what lasts so many seconds expires (seconds since 1970, 0 for never). Raises FastpathError."""
+    if seconds is None:
+        return 0.0
+    if not 0 < seconds <= _LONGEST:
+        raise FastpathError("expires: %d" % seconds, "it has to be 1 to %d seconds" % _LONGEST, "Leave it out for no end")
+    return time.time() + seconds
 
 
 def list_task(
-    name: str, params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None
+    name: str,
+    params: t.Dict[str, t.Any],
+    check: bool,
+    kernel: t.Optional[Kernel] = None,
+    controller: t.Callable[[], t.Optional[str]] = controller_address,
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
-    wanted = parse_prefixes(params["entries"])
+    wanted, duplicates = _wanted(params)
+    expired = _drop_expired(wanted) if params["state"] != "absent" else 0
+    if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
+        _check_controller(wanted, controller())
+    overlaps = _entries.overlaps(wanted)
+    ticks = _in_ticks(wanted)
+    del wanted  # of a million entries it is 100 MB
     current = _lists.read(kernel)
-    changes = _lists.plan(current, wanted, name, params["state"])
-    after = _lists.after(current, name, changes)
-    if name == "allow" and changes.remove and not _lists.sizes(after)["allow"] and not params["allow_empty"]:
+    changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
+    size = GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
+    if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
     repair = gate is not None and gate != _lists.gate_of(current)
-    if (repair or any(changes)) and not check:
-        _lists.apply(kernel, current, after)
-    return _result(name, current, after, changes, len(params["entries"]) - len(wanted), repair)
+    if (repair or changes) and not check:
+        _lists.apply(kernel, current, changes)
+    result = describe(name, current, changes, repair)
+    result.update(size=size, duplicates=duplicates, expired=expired, overlaps=overlaps)
+    if params["hits"]:
+        result["hits"] = hits(kernel, name)
+    return result
+
+
+def _wanted(params: t.Dict[str, t.Any]) -> t.Tuple[_entries.Wanted, int]:
+    """Return what is wanted: packed by the controller, or in words; with what is in a file on this host."""
+    if all(params[key] is None for key in ("entries", "src", "packed")):
+        raise FastpathError("entries", "neither entries nor src says what the list is about", "Name one of them")
+    expires = expiry(params["expires"])
+    feed = read_feed(params["src"], _read(params["src"]), expires) if params["src"] is not None else ()
+    wanted, duplicates = _entries.collect(params["entries"], feed, expires)
+    if params["packed"] is None:
+        return wanted, duplicates
+    packed, more = _entries.unpack(params["packed"])
+    before = _entries.count(packed) + _entries.count(wanted)
+    for table, keys in wanted.items():
+        packed[table].update(keys)
+    return packed, duplicates + more + before - _entries.count(packed)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8") as stream:
+            return stream.read()
+    except (OSError, ValueError) as error:  # a path with a zero byte, or what is no UTF-8
+        reason = reason_of(error) if isinstance(error, OSError) else str(error)
+        raise FastpathError("src: %s" % path, reason, "Name a file with one entry per line, CSV or JSON") from error
+
+
+def _drop_expired(wanted: _entries.Wanted) -> int:
+    """Leave out what has expired already, and return how many that were."""
+    now, before = time.time(), _entries.count(wanted)
+    for table, keys in wanted.items():
+        if any(keys.values()):
+            wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
+    return before - _entries.count(wanted)
+
+
+def _in_ticks(wanted: _entries.Wanted) -> t.Dict[str, t.Mapping[bytes, int]]:
+    """Return the entries with the tick at which each expires."""
+    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
+    for table, keys in wanted.items():
+        of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
+        ticks[table] = {key: of[when] for key, when in keys.items()} if any(of) else dict.fromkeys(keys, 0)
+    return ticks
+
+
+def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None:
+    """Refuse to block the machine that the play runs on."""
+    covering = _entries.covers(wanted, address) if address else None
+    if covering:
+        raise FastpathError(
+            covering,
+            "the controller itself (%s) would be blocked" % address,
+            "Take it out, or set allow_controller=true if this is meant. Nothing was changed",
+        )
 
 
 def _check_stealth(kernel: Kernel) -> None:
@@ -56,27 +147,3 @@ def _check_stealth(kernel: Kernel) -> None:
                 "the allowlist would be empty, and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
                 "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed",
             )
-
-
-def _result(
-    name: str, current: _lists.Entries, after: _lists.Entries, changes: _lists.Changes, duplicates: int, repair: bool
-) -> t.Dict[str, t.Any]:
-    listed = {key: _texts(entries, name) for key, entries in (("before", current), ("after", after))}
-    actions = ["add " + str(prefix) for prefix in changes.add] + ["remove " + str(prefix) for prefix in changes.remove]
-    if repair:
-        actions.append("correct the sizes that the program goes by")
-    return {
-        "changed": bool(actions),
-        "actions": actions,
-        "added": [str(prefix) for prefix in changes.add],
-        "removed": [str(prefix) for prefix in changes.remove],
-        "duplicates": duplicates,
-        "size": len(listed["after"]),
-        "diff": {key: "".join(text + "\n" for text in texts) for key, texts in listed.items()},
-    }
-
-
-def _texts(entries: _lists.Entries, name: str) -> t.List[str]:
-    bit = LISTS[name]
-    listed: t.List[Prefix] = sorted(prefix for prefix, entry in entries.items() if entry.lists & bit)
-    return [str(prefix) for prefix in listed]

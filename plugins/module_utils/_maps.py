@@ -32,6 +32,10 @@ def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
     return 1 + int(ranges[-1].rpartition("-")[2])
 
 
+_Chunk = t.Tuple[bytes, bytes, int]
+"""Keys and values, one after the other, and how many."""
+
+
 class Map:
     """An open map. Closes its file descriptor at the end of a C(with) block."""
 
@@ -75,26 +79,29 @@ class Map:
         return True
 
     def items(self) -> t.Iterator[t.Tuple[bytes, bytes]]:
-        """Return every entry, collected before anything can change it through this object."""
-        try:
-            found = self._items_by_batch()
-        except OSError as error:
-            if error.errno not in _NO_BATCH:
-                raise
-            found = self._items_one_by_one()
-        return iter(found)
+        """Return every entry."""
+        for keys, values, count in self._chunks():
+            yield from zip(_cut(keys, self.shape.key_size, count), _cut(values, self._value_size, count))
 
-    def update_many(self, items: t.Sequence[t.Tuple[bytes, bytes]]) -> None:
+    def heads(self, size: int) -> t.Dict[bytes, bytes]:
+        """Return the first bytes of every value by key; equal ones are one object, which keeps a million of them small."""
+        found: t.Dict[bytes, bytes] = {}
+        same: t.Dict[bytes, bytes] = {}
+        for keys, values, count in self._chunks():
+            heads = _cut(values, self._value_size, count, size)
+            found.update(zip(_cut(keys, self.shape.key_size, count), map(same.setdefault, heads, heads)))
+        return found
+
+    def update_many(self, keys: t.Sequence[bytes], values: t.Sequence[bytes]) -> None:
         """Set entries, in their order. Raises C(OSError) when the map is full; those before it are set."""
-        for start in range(0, len(items), _CHUNK):
-            chunk = items[start: start + _CHUNK]
-            keys, values = b"".join(key for key, value in chunk), b"".join(value for key, value in chunk)
+        for start in range(0, len(keys), _CHUNK):
+            some, theirs = keys[start: start + _CHUNK], values[start: start + _CHUNK]
             try:
-                self._batch(_UPDATE_BATCH, keys, values, len(chunk))
+                self._batch(_UPDATE_BATCH, b"".join(some), b"".join(theirs), len(some))
             except OSError as error:
                 if error.errno not in _NO_BATCH:
                     raise
-                for key, value in chunk:
+                for key, value in zip(some, theirs):
                     self.update(key, value)
 
     def delete_many(self, keys: t.Sequence[bytes]) -> None:
@@ -131,22 +138,28 @@ class Map:
             raise
         return count
 
-    def _items_by_batch(self) -> t.List[t.Tuple[bytes, bytes]]:
+    def _chunks(self) -> t.Iterator[_Chunk]:
+        """Return all keys and all values, many at a time."""
+        try:
+            yield from self._chunks_by_batch()
+        except OSError as error:  # with the first look-up or never
+            if error.errno not in _NO_BATCH:
+                raise
+            yield self._all_one_by_one()
+
+    def _chunks_by_batch(self) -> t.Iterator[_Chunk]:
         key_size, value_size = self.shape.key_size, self._value_size
         keys = ctypes.create_string_buffer(key_size * _CHUNK)
         values = ctypes.create_string_buffer(value_size * _CHUNK)
         cursor = ctypes.create_string_buffer(max(key_size, 8))
-        found: t.List[t.Tuple[bytes, bytes]] = []
         position, last = 0, False
         while not last:
             pointers = (position, ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values))
             attr = attributes("QQQQIIQQ", *pointers, _CHUNK, self.fd, 0, 0)
             last = not self._next_batch(attr)
-            for i in range(_count_of(attr)):
-                key = t.cast(bytes, keys[i * key_size: (i + 1) * key_size])
-                found.append((key, t.cast(bytes, values[i * value_size: (i + 1) * value_size])))
+            count = _count_of(attr)
+            yield t.cast(bytes, keys[: count * key_size]), t.cast(bytes, values[: count * value_size]), count
             position = ctypes.addressof(cursor)
-        return found
 
     @staticmethod
     def _next_batch(attr: ctypes.Array[ctypes.c_char]) -> bool:
@@ -159,7 +172,7 @@ class Map:
             raise
         return True
 
-    def _items_one_by_one(self) -> t.List[t.Tuple[bytes, bytes]]:
+    def _all_one_by_one(self) -> _Chunk:
         keys: t.List[bytes] = []
         following = ctypes.create_string_buffer(self.shape.key_size)
         address = 0
@@ -174,7 +187,8 @@ class Map:
             keys.append(following.raw)
             current.raw, address = following.raw, ctypes.addressof(current)
         values = ((key, self.lookup(key)) for key in keys)
-        return [(key, value) for key, value in values if value is not None]
+        found = [(key, value) for key, value in values if value is not None]
+        return b"".join(key for key, value in found), b"".join(value for key, value in found), len(found)
 
 
 class _Stopped(Exception):
@@ -183,6 +197,12 @@ class _Stopped(Exception):
     def __init__(self, count: int) -> None:
         super().__init__(count)
         self.count = count
+
+
+def _cut(raw: bytes, size: int, count: int, keep: t.Optional[int] = None) -> t.List[bytes]:
+    """Return the first bytes of every so many."""
+    keep = size if keep is None else keep
+    return [raw[i: i + keep] for i in range(0, count * size, size)]
 
 
 def _count_of(attr: ctypes.Array[ctypes.c_char]) -> int:

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
-__all__ = ("FAMILIES", "Prefix", "parse_prefix", "parse_prefixes")
+__all__ = ("FAMILIES", "Prefix", "parse_prefix")
 
 FAMILIES = {"v4": (socket.AF_INET, 4), "v6": (socket.AF_INET6, 16)}
 """Address family and bytes of an address, by the ending of the maps' names."""
@@ -47,6 +47,10 @@ class Prefix(t.NamedTuple):
         """The key in that map."""
         return self.address if self.is_host else struct.pack("=I", self.length) + self.address
 
+    def network(self, length: int) -> Prefix:
+        """Return the network of this length that it is in."""
+        return Prefix(self.family, _masked(self.address, length), length)
+
     def __str__(self) -> str:
         text = socket.inet_ntop(FAMILIES[self.family][0], self.address)
         return text if self.is_host else "%s/%d" % (text, self.length)
@@ -70,24 +74,13 @@ def parse_prefix(text: str) -> Prefix:
         if not _LENGTH.match(suffix) or int(suffix) > length:
             raise FastpathError(text, "the prefix length has to be a number from 0 to %d" % length, _REMEDY)
         length = int(suffix)
-    prefix = Prefix(family, _masked(packed, length), length)
+    prefix = Prefix(family, packed, 8 * len(packed)).network(length)
     if prefix.address != packed:
         raise FastpathError(text, "it has host bits set below /%d" % length, "Write %s if the network is meant" % str(prefix))
     if packed.startswith(_MAPPED):
         plain = Prefix("v4", packed[12:], length - 96)
         raise FastpathError(text, "on the wire this source is an IPv4 address", "Write %s" % str(plain))
     return prefix
-
-
-def parse_prefixes(texts: t.Iterable[str]) -> t.List[Prefix]:
-    """Read many, each once, in their order. The error for a bad one says which it is."""
-    found: t.Dict[Prefix, None] = {}
-    for number, text in enumerate(texts, 1):
-        try:
-            found[parse_prefix(text)] = None
-        except FastpathError as error:
-            raise FastpathError("Entry %d" % number, str(error), "Nothing was changed") from error
-    return list(found)
 
 
 def _packed(text: str, family: str, address: str) -> bytes:

@@ -31,9 +31,33 @@ options:
     description:
       - IPv4 and IPv6 addresses and prefixes, for example V(192.0.2.7), V(198.51.100.0/24), V(2001:db8::/32).
       - An address with host bits set below its prefix length is refused, and with it the whole task.
+      - Either this or O(src) has to be given, or both.
     type: list
     elements: str
-    required: true
+  src:
+    description:
+      - A file with entries, one per line, with comments behind C(#) or C(;); or CSV with address, time of expiry and comment; or
+        JSON, a list of texts or of objects with C(address) (or C(ip), C(prefix), C(cidr)) and C(expires), or an object with one
+        such list in it.
+      - Times are seconds since 1970 or ISO 8601, and UTC where no zone is named.
+      - A bad line is named, and nothing is changed.
+    type: path
+  remote_src:
+    description: Whether O(src) is on the managed host; else it is looked up on the controller, as by M(ansible.builtin.copy).
+    type: bool
+    default: false
+  packed:
+    description: What the action plugin makes of O(entries) and O(src) to move it compactly. Not for people.
+    type: str
+  expires:
+    description:
+      - Seconds after which the entries that have no time of their own expire; without it, never. Each run starts it anew.
+      - The program ignores an expired entry; it is removed when the list is made anew with O(state=exact).
+    type: int
+  hits:
+    description: Whether to return how many packets each entry decided about.
+    type: bool
+    default: false
   state:
     description:
       - V(present) adds the entries, V(absent) removes them, V(exact) makes the list equal to them.
@@ -72,19 +96,63 @@ actions:
   elements: str
   sample: ["add 192.0.2.7"]
 added:
-  description: The entries that were added, in their normal form.
+  description: The entries that were added, in their normal form; the first 1000 of them.
   returned: success
   type: list
   elements: str
+added_count:
+  description: How many were added.
+  returned: success
+  type: int
+renewed_count:
+  description: How many got another time of expiry.
+  returned: success
+  type: int
 removed:
-  description: The entries that were removed.
+  description: The entries that were removed; the first 1000 of them.
   returned: success
   type: list
   elements: str
+removed_count:
+  description: How many were removed.
+  returned: success
+  type: int
 duplicates:
   description: How many of the entries given were there twice.
   returned: success
   type: int
+expired:
+  description: How many of the entries given had expired already, and were left out.
+  returned: success
+  type: int
+overlaps:
+  description:
+    - How many of the entries given lie within another one. They are kept, since the longer prefix outranks the other list.
+    - Null where there are too many to say.
+  returned: success
+  type: int
+hits:
+  description: The entries of the list that decided about most packets, the first 1000 of them.
+  returned: when O(hits=true)
+  type: list
+  elements: dict
+  contains:
+    entry:
+      description: The address or prefix.
+      returned: always
+      type: str
+    packets:
+      description: How many packets it decided about.
+      returned: always
+      type: int
+    last_seen:
+      description: When the last of them came, seconds since 1970; null for never.
+      returned: always
+      type: float
+    expires:
+      description: When the entry expires, seconds since 1970; null for never.
+      returned: always
+      type: float
 size:
   description: How many entries the list has now.
   returned: success

@@ -145,8 +145,8 @@ def test_a_trusted_source_may_scan_and_be_wrong(program: harness.Program) -> Non
 def test_a_million_hosts(object_file: Path) -> None:
     entry = abi.LIST_ENTRY.pack(abi.LISTS["block"], 32, 0, 0, 0, 0)
     with harness.load(object_file) as program:
-        hosts = [(struct.pack("!I", 0x0A000000 + number), entry) for number in range(1_000_000)]
-        program.maps["hosts_v4"].update_many(hosts)
+        hosts = [struct.pack("!I", 0x0A000000 + number) for number in range(1_000_000)]
+        program.maps["hosts_v4"].update_many(hosts, [entry] * len(hosts))
         program.maps["list_gate"].update(harness.FIRST, abi.GATE.pack(len(hosts), 0, 0, 0, 0, len(hosts)))
         for source in ("10.0.0.0", "10.7.161.32", "10.15.66.63"):
             assert verdict(program, f.sip4(f.request(), source=source)) == "blocklist"

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefixes
-from ansible_collections.vos.fastpath.tests.live.entries import change, hits, listed
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
+from ansible_collections.vos.fastpath.tests.live.entries import change, hits, listed, prefixes
 from ansible_collections.vos.fastpath.tests.live.packets import packed, request, udp
 from ansible_collections.vos.fastpath.tests.live.world import Box
 
@@ -50,7 +50,7 @@ def others(choice: random.Random) -> list[Prefix]:
         found.append(choice.choice((Prefix("v4", host, 32), Prefix("v4", host[:3] + b"\0", 24))))
         host = packed("2001:db8:10::")[:6] + choice.randbytes(10)
         found.append(choice.choice((Prefix("v6", host, 128), Prefix("v6", host[:8] + bytes(8), 64))))
-    near = parse_prefixes(["203.0.113.4", "203.0.113.67", "198.18.7.8", "198.18.6.0/24", "198.18.201.0/24", "2001:db8:aa:c::/64", "198.19.1.0/24"])
+    near = prefixes("203.0.113.4", "203.0.113.67", "198.18.7.8", "198.18.6.0/24", "198.18.201.0/24", "2001:db8:aa:c::/64", "198.19.1.0/24")
     return list(dict.fromkeys(found + choice.sample(near, 4)))
 
 
@@ -86,7 +86,7 @@ class Churn:
 
 def replace_all(kernel: Kernel, choice: random.Random) -> Callable[[int], None]:
     """By turns: each list is made to be exactly the sources' entries and others, or gets and loses others."""
-    keys = {"allow": parse_prefixes(ALLOWED), "block": parse_prefixes(BLOCKED)}
+    keys = {"allow": prefixes(*ALLOWED), "block": prefixes(*BLOCKED)}
     added: list[Prefix] = []
 
     def once(turn: int) -> None:
@@ -117,7 +117,7 @@ def test_no_packet_meets_a_wrong_verdict_while_tables_get_their_first_and_lose_t
     listed(native.kernel, "allow", "203.0.113.5", "2001:db8:aa::/48")
     listed(native.kernel, "block", "203.0.113.66", "2001:db8:aa:b::/64")
     expected = ("203.0.113.5", "2001:db8:aa::1", "203.0.113.66", "2001:db8:aa:b::1", "203.0.113.99")
-    emptied = parse_prefixes(["10.0.0.0/8", "2001:db8:10::1", "10.1.2.3", "2001:db8:11::/48"])
+    emptied = prefixes("10.0.0.0/8", "2001:db8:10::1", "10.1.2.3", "2001:db8:11::/48")
 
     def once(turn: int) -> None:
         change(native.kernel, "block", emptied, ("present", "absent")[turn % 2])
@@ -133,7 +133,7 @@ def test_a_source_stays_blocked_while_its_entry_gives_way_to_its_networks_and_ba
     listed(native.kernel, "block", *entries[1])
 
     def once(turn: int) -> None:
-        change(native.kernel, "block", parse_prefixes(entries[turn % 2]), "exact")
+        change(native.kernel, "block", prefixes(*entries[turn % 2]), "exact")
 
     with Churn(once) as churn:
         send_while(native, lambda: churn.goes_on(20 * LEAST_CHANGES), dict.fromkeys(entries[0], "blocklist"))

@@ -52,3 +52,10 @@ def examples(name: str) -> list[dict[str, Any]]:
 def of_role(path: str) -> Any:
     """A file of the role."""
     return yaml.safe_load((ROLE / path).read_text())
+
+
+def parameters(name: str, **given: Any) -> dict[str, Any]:
+    """What a module is handed by Ansible, where a task says this much."""
+    defaults = {key: option.get("default") for key, option in argument_spec(name).items()}
+    assert given.keys() <= defaults.keys(), "there is no such option"
+    return {**defaults, **given}

@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LISTS, MAPS, PROGRAM_NAME, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
-from ansible_collections.vos.fastpath.plugins.module_utils._lists import Changes, after, apply, read
+from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import check_shape, host_path
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefixes
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
@@ -115,8 +115,11 @@ class FakeMap(Map):
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         return iter(list(self.table.values.items()))
 
-    def update_many(self, items: Sequence[tuple[bytes, bytes]]) -> None:
-        for key, value in items:
+    def heads(self, size: int) -> dict[bytes, bytes]:
+        return {key: value[:size] for key, value in self.table.values.items()}
+
+    def update_many(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
+        for key, value in zip(keys, values, strict=True):
             self.update(key, value)
 
     def delete_many(self, keys: Sequence[bytes]) -> None:
@@ -168,8 +171,8 @@ class FakeKernel(Kernel):
 
     def _list(self, name: str, texts: Sequence[str]) -> None:
         assert name in LISTS
-        current = read(self)
-        apply(self, current, after(current, name, Changes(tuple(parse_prefixes(texts)), ())))
+        current, (wanted, _duplicates) = read(self), collect(texts, (), 0.0)
+        apply(self, current, plan(current, {table: dict.fromkeys(keys, 0) for table, keys in wanted.items()}, name, "present"))
         self.writes.clear()
 
     def state(self) -> object:

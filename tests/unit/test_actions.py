@@ -40,7 +40,41 @@ def calls(folder: Path) -> dict[str, tuple[str, dict[str, Any], bool]]:
         "remove": ("xdp_build", {"directory": str(folder / "gone"), "state": "absent"}, False),
         "block": ("xdp_blocklist", {"entries": ["192.0.2.7"]}, False),
         "blocked": ("xdp_stats", {"query": "lists.block"}, False),
+        **lists(folder),
     }
+
+
+FEED = """\
+192.0.2.0/24   # the office
+192.0.2.7 ; in it
+192.0.2.7
+192.0.2.8,2001-01-01T00:00:00Z,gone
+"""
+
+
+def lists(folder: Path) -> dict[str, tuple[str, dict[str, Any], bool]]:
+    """Tasks about the allowlist; each makes it anew."""
+    exact = {"state": "exact"}
+    remote = {"src": str(folder / "on_the_host.txt"), "remote_src": True}
+    calls = {
+        "list_in_words": {"entries": "192.0.2.7, 192.0.2.8", **exact},
+        "list_of_a_file": {"src": "feed.txt", **exact},
+        "list_and_file": {"src": str(folder / "files" / "feed.txt"), "entries": ["192.0.2.9", "192.0.2.7"], "expires": "3600", **exact},
+        "file_of_the_host": {**remote, **exact},
+        "list_and_file_of_the_host": {**remote, "entries": ["192.0.2.9"], **exact},
+        "empty_list": {"entries": [], **exact},
+        "no_list": exact,
+        "no_file": {"src": "nosuch.txt", **exact},
+        "no_text": {"src": "binary", **exact},
+        "folder": {"src": str(folder / "files"), **exact},
+        "bad_entry": {"entries": ["192.0.2.7", "10.1.2.abc"], **exact},
+        "bad_line": {"src": "bad.txt", **exact},
+        "bad_time": {"entries": ["192.0.2.7"], "expires": -5, **exact},
+        "no_time": {"entries": ["192.0.2.7"], "expires": "an hour", **exact},
+        "no_choice": {"src": "feed.txt", "remote_src": "perhaps", **exact},
+        "no_texts": {"entries": {"192.0.2.7": 1}, **exact},
+    }
+    return {name: ("xdp_allowlist", arguments, False) for name, arguments in calls.items()}
 
 
 def play(folder: Path, collections_path: Path, tasks: list[dict[str, Any]], **surroundings: str) -> None:
@@ -78,6 +112,11 @@ def results(real_host: None, collections_path: Path, folder: Path) -> dict[str, 
     (folder / "clang").write_text(CLANG)
     (folder / "clang").chmod(0o755)
     (folder / "gone" / "build").mkdir(parents=True)
+    (folder / "files").mkdir()
+    (folder / "files" / "feed.txt").write_text(FEED)
+    (folder / "files" / "bad.txt").write_text(FEED + "10.1.2.3/24\n")
+    (folder / "files" / "binary").write_bytes(b"\xff")
+    (folder / "on_the_host.txt").write_text("192.0.2.77\n192.0.2.78\n")
     wanted = calls(folder)
     tasks: list[dict[str, Any]] = [
         {f"vos.fastpath.{module}": arguments, "check_mode": check, "register": f"of_{name}", "ignore_errors": True}
@@ -147,6 +186,48 @@ def test_what_was_built_is_removed(results: Results, folder: Path) -> None:
 def test_a_list_is_kept_from_one_task_to_the_next(results: Results) -> None:
     assert results["block"]["changed"] is True
     assert results["blocked"]["answer"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "added", "removed", "duplicates"),
+    [
+        ("list_in_words", ["192.0.2.7", "192.0.2.8"], [], 0),
+        ("list_of_a_file", ["192.0.2.0/24"], ["192.0.2.8"], 1),
+        ("list_and_file", ["192.0.2.9"], [], 2),
+        ("file_of_the_host", ["192.0.2.77", "192.0.2.78"], ["192.0.2.7", "192.0.2.9", "192.0.2.0/24"], 0),
+        ("list_and_file_of_the_host", ["192.0.2.9"], [], 0),
+        ("empty_list", [], ["192.0.2.9", "192.0.2.77", "192.0.2.78"], 0),
+    ],
+)
+def test_a_list_is_read_where_it_is(results: Results, name: str, added: list[str], removed: list[str], duplicates: int) -> None:
+    found = results[name]
+    assert "msg" not in found
+    assert (found["added"], found["removed"], found["duplicates"]) == (added, removed, duplicates)
+
+
+def test_a_list_read_on_the_controller_knows_its_times(results: Results) -> None:
+    assert (results["list_of_a_file"]["expired"], results["list_of_a_file"]["overlaps"]) == (1, 1)
+    assert results["list_and_file"]["renewed_count"] == 2, "those that have no time of their own"
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("no_list", ["entries: neither entries nor src says what the list is about. Name one of them"]),
+        ("no_file", ["src: nosuch.txt: Could not find or access 'nosuch.txt'", "set remote_src=true for one on the host"]),
+        ("no_text", ["src: binary: 'utf-8' codec can't decode byte 0xff", "Name a text file on the controller"]),
+        ("folder", ["/files: [Errno 21] Is a directory"]),
+        ("bad_entry", ["Entry 2: 10.1.2.abc: it is neither an IPv4 nor an IPv6 address. ", "Nothing was changed"]),
+        ("bad_line", ["bad.txt line 5: 10.1.2.3/24: it has host bits set below /24. Write 10.1.2.0/24 ", "Nothing was changed"]),
+        ("bad_time", ["expires: -5: it has to be 1 to 3153600000 seconds. Leave it out for no end"]),
+        ("no_time", ["expires", "an hour", "int"]),
+        ("no_choice", ["remote_src", "perhaps", "bool"]),
+        ("no_texts", ["entries", "list"]),
+    ],
+)
+def test_a_list_that_is_none(results: Results, name: str, words: list[str]) -> None:
+    assert results[name]["failed"] is True
+    assert [word for word in words if word not in results[name]["msg"]] == []
 
 
 def test_a_controller_without_jmespath(real_host: None, collections_path: Path, tmp_path: Path) -> None:

@@ -186,9 +186,9 @@ def test_a_full_table_says_so(host: Host, name: str, code: int) -> None:
     shape = MAPS[name]._replace(max_entries=2)
     prefix = b"\x20\0\0\0" if shape.key_size == 8 else b""
     with host.kernel.map_by_fd(host.make(shape)) as table:
-        table.update_many([(prefix + bytes([10, 0, 0, number]), ENTRY) for number in range(2)])
+        table.update_many([prefix + bytes([10, 0, 0, number]) for number in range(2)], [ENTRY] * 2)
         with pytest.raises(OSError) as full:
-            table.update_many([(prefix + bytes([10, 0, 0, 9]), ENTRY)])
+            table.update_many([prefix + bytes([10, 0, 0, 9])], [ENTRY])
         assert full.value.errno == code
         table.update(prefix + bytes([10, 0, 0, 1]), ENTRY)  # what is there can be changed
         assert len(list(table.items())) == 2
@@ -197,8 +197,9 @@ def test_a_full_table_says_so(host: Host, name: str, code: int) -> None:
 def test_entries_come_and_go(host: Host) -> None:
     one, two = b"\x0a\0\0\1", b"\x0a\0\0\2"
     with host.kernel.map_by_fd(host.make(MAPS["hosts_v4"])) as table:
-        table.update_many([(one, ENTRY), (two, ENTRY)])
+        table.update_many([one, two], [ENTRY, ENTRY])
         assert dict(table.items()) == {one: ENTRY, two: ENTRY}
+        assert table.heads(8) == {one: ENTRY[:8], two: ENTRY[:8]}
         table.delete_many([b"\x0a\0\0\3", two])
         assert (table.lookup(one), table.lookup(two)) == (ENTRY, None)
         assert (table.delete(one), table.delete(one)) == (True, False)

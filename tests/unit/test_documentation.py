@@ -15,6 +15,7 @@ import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.testing import patch_module_args
 
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
 from ansible_collections.vos.fastpath.tests.unit.documents import NAMES, ROOT, argument_spec, documentation, examples, module, returned
 
 PARTS = ("type", "elements", "required", "default", "choices", "aliases")
@@ -106,7 +107,7 @@ def compare(result: dict[str, Any], documented: dict[str, Any], present: set[str
     assert always <= set(result), "this is documented and not returned"
     for key in result.keys() & documented.keys():
         entry = documented[key]
-        assert isinstance(result[key], TYPES[entry["type"]]) or result[key] is None and "null" in entry["description"], key
+        assert isinstance(result[key], TYPES[entry["type"]]) or result[key] is None and "null" in str(entry["description"]).lower(), key
         if result[key] and entry.get("elements"):
             assert all(isinstance(each, TYPES[entry["elements"]]) for each in result[key])
 
@@ -118,10 +119,23 @@ def likewise(documented: dict[str, Any]) -> set[str]:
 
 def test_what_the_lists_return(call: Call) -> None:
     for name in ("xdp_allowlist", "xdp_blocklist"):
+        documented = returned(name)
         for check in (True, False):
             result = call(name, check, entries=["192.0.2.7", "192.0.2.7"])
             assert (result["changed"], result["added"], result["duplicates"]) == (True, ["192.0.2.7"], 1)
-            compare(result, returned(name), {"success"}, set())
+            compare(result, documented, {"success"}, set())
+            assert "hits" not in result
+        result = call(name, entries=["192.0.2.7"], expires=3600, hits=True)
+        compare(result, documented, {"success", "when O(hits=true)"}, set())
+        [hit] = result["hits"]
+        assert (hit["last_seen"], type(hit["expires"])) == (None, float)
+        compare(hit, documented["hits"]["contains"], {"always"}, set())
+
+
+def test_a_list_that_came_packed_does_not_travel_back(call: Call) -> None:
+    result = call("xdp_blocklist", packed=pack(*collect(["192.0.2.7"], (), 0.0)))
+    assert result["added"] == ["192.0.2.7"]
+    assert result["invocation"]["module_args"]["packed"] == "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 OPTIONS = {"ports", "af_xdp", "stealth", "malformed", "audit", "rate_limit", "rate_burst"}

@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObj
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, attach
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
+from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 
@@ -76,14 +77,14 @@ def test_all_interfaces_share_the_lists_and_have_counters_of_their_own(params: d
 
 def test_a_list_that_is_made_later_is_seen_by_the_filter(params: dict[str, Any], veth: str) -> None:
     attach_task({**params, "interfaces": [veth]}, False)
-    list_task("block", {"entries": ["192.0.2.7", "2001:db8::/32"], "state": "exact"}, False)
+    list_task("block", parameters("xdp_blocklist", entries=["192.0.2.7", "2001:db8::/32"], state="exact"), False)
     kernel = Kernel()
     with kernel.map_by_id(kernel.attached(kernel.interface(veth).ifindex).maps["hosts_v4"]) as table:
         assert [key for key, value in table.items()] == [b"\xc0\0\2\7"]
     facts = stats_task({"interfaces": None}, False)["ansible_facts"]["vos_fastpath"]
     assert facts["lists"] == {"allow": 0, "block": 2}
     assert (list(facts["interfaces"]), facts["interfaces"][veth]["mode"]) == ([veth], "native")
-    again = list_task("block", {"entries": ["2001:db8::/32", "192.0.2.7"], "state": "exact"}, False)
+    again = list_task("block", parameters("xdp_blocklist", entries=["2001:db8::/32", "192.0.2.7"], state="exact"), False)
     assert again["changed"] is False
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefix, parse_prefixes
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefix
 
 WRITE = "Write an address or a prefix: 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32"
 NO_ADDRESS = "it is neither an IPv4 nor an IPv6 address. " + WRITE
@@ -84,17 +84,12 @@ def test_what_is_no_address_is_refused(text: str, message: str) -> None:
     assert str(error.value) == f"{text}: {message}"
 
 
-def test_a_list_has_each_once_in_its_order() -> None:
-    prefixes = parse_prefixes(["192.0.2.7", "2001:db8::/32", "192.0.2.7/32", "2001:DB8:0::/32", "192.0.2.6"])
-    assert [str(prefix) for prefix in prefixes] == ["192.0.2.7", "2001:db8::/32", "192.0.2.6"]
-
-
-def test_the_error_for_a_list_says_which_entry_it_is() -> None:
-    with pytest.raises(FastpathError) as error:
-        parse_prefixes(["192.0.2.7", "10.1.2.3/24", "nonsense"])
-    assert str(error.value) == (
-        "Entry 2: 10.1.2.3/24: it has host bits set below /24. Write 10.1.2.0/24 if the network is meant. Nothing was changed"
-    )
+@pytest.mark.parametrize(
+    ("text", "length", "network"),
+    [("192.0.2.77", 24, "192.0.2.0/24"), ("192.0.2.77", 32, "192.0.2.77"), ("2001:db8::1", 0, "::/0"), ("192.0.0.0/8", 7, "192.0.0.0/7")],
+)
+def test_the_network_that_an_address_is_in(text: str, length: int, network: str) -> None:
+    assert str(parse_prefix(text).network(length)) == network
 
 
 @given(st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6)), st.integers(0, 128))

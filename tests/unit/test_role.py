@@ -56,10 +56,14 @@ def test_the_variable_of_an_option_is_that_option(name: str) -> None:
 
 
 def test_the_lists_are_made_equal_to_the_variables_before_the_filter_is_attached() -> None:
-    assert arguments("present", "xdp_allowlist") == {
-        "entries": variable("allowlist"), "state": "exact", "allow_empty": variable("allow_empty_allowlist")
-    }  # fmt: skip
-    assert arguments("present", "xdp_blocklist") == {"entries": variable("blocklist"), "state": "exact"}
+    for name in ("allowlist", "blocklist"):
+        given = arguments("present", "xdp_" + name)
+        expected = {"entries": variable(name), "src": variable(name + "_src"), "state": "exact"}
+        assert given == expected | ({"allow_empty": variable("allow_empty_allowlist")} if name == "allowlist" else {})
+        for part in ("type", "elements"):
+            for option in ("entries", "src"):
+                module_option = argument_spec("xdp_" + name)[option]
+                assert OPTIONS["vos_fastpath_" + name + ("_src" if option == "src" else "")].get(part) == module_option.get(part)
     order = [key.rpartition(".")[2] for task in TASKS["present"] for key in task if key.startswith("vos.fastpath.")]
     assert order == ["xdp_info", "xdp_build", "xdp_allowlist", "xdp_blocklist", "xdp_attach", "xdp_stats"]
 

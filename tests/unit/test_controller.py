@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Who runs the play, as far as this host can tell."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.tests.unit.processes import message_of
+
+SSH = "SSH_CONNECTION=%s 50022 192.0.2.1 22"
+
+
+def processes(folder: Path, *environments: str) -> str:
+    """A /proc with this process and its parents, and what each has in its environment; the last has no parent."""
+    pids = [os.getpid(), *range(7, 6 + len(environments)), 0]
+    for pid, parent, environment in zip(pids, pids[1:], environments, strict=False):
+        place = folder / str(pid)
+        place.mkdir()
+        (place / "environ").write_bytes(b"HOME=/root\0" + environment.encode() + b"\0LANG=C\0")
+        (place / "stat").write_text(f"{pid} (python (3) x) S {parent} 1 1 0 -1\n")
+    return str(folder)
+
+
+@pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8::7"])
+def test_the_other_end_of_the_connection(tmp_path: Path, address: str) -> None:
+    assert controller_address(processes(tmp_path, SSH % address)) == address
+
+
+def test_behind_sudo_it_is_a_parent_that_knows(tmp_path: Path) -> None:
+    assert controller_address(processes(tmp_path, "SUDO_USER=admin", "SUDO_USER=admin", SSH % "198.51.100.7", "")) == "198.51.100.7"
+
+
+def test_the_nearest_connection_counts(tmp_path: Path) -> None:
+    assert controller_address(processes(tmp_path, "", SSH % "198.51.100.7", SSH % "198.51.100.8")) == "198.51.100.7"
+
+
+def test_a_link_local_address_is_that_without_its_interface(tmp_path: Path) -> None:
+    assert controller_address(processes(tmp_path, SSH % "fe80::7%eth0")) == "fe80::7"
+
+
+@pytest.mark.parametrize(
+    "environments",
+    [
+        pytest.param([""], id="nobody has a connection"),
+        pytest.param(["X_SSH_CONNECTION=198.51.100.7 1 2 3", "SSH_CONNECTION"], id="other variables"),
+        pytest.param(["SSH_CONNECTION=UNKNOWN 65535 UNKNOWN 65535"], id="sshd on a pipe"),
+        pytest.param(["SSH_CONNECTION="], id="empty"),
+        pytest.param(["SSH_CONNECTION=\u00e4 1 2 3"], id="no address"),
+        pytest.param([""] * 32 + [SSH % "198.51.100.7"], id="too long ago"),
+    ],
+)
+def test_where_nobody_knows(tmp_path: Path, environments: list[str]) -> None:
+    assert controller_address(processes(tmp_path, *environments)) is None
+
+
+def test_a_parent_that_has_gone_meanwhile(tmp_path: Path) -> None:
+    place = Path(processes(tmp_path, "", SSH % "198.51.100.7"), "7", "environ")
+    place.unlink()
+    assert controller_address(str(tmp_path)) is None
+
+
+def test_on_this_host(collections_path: Path) -> None:
+    code = (
+        "from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address\n"
+        "print(controller_address())"
+    )
+    connected = ("env", SSH % "198.51.100.7", "sh", "-c", '"$@"; :', "sh")
+    assert message_of(code, collections_path, *connected) == "198.51.100.7"
+    assert message_of(code, collections_path, *connected, "env", "--unset=SSH_CONNECTION") == "198.51.100.7", "the shell still has it"
