@@ -257,10 +257,8 @@ def apply(kernel: ListKernel, current: Heads, changes: Changes) -> None:
 
 
 def _write(kernel: ListKernel, table: str, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
-    opened = kernel.host_map(table)
-    assert opened is not None  # require_host_maps() made it
     kept = [key for key, head in heads.items() if head[_BITS]]
-    with opened:
+    with _existing(kernel, table) as opened:
         try:
             opened.update_many(kept, _values(opened, kept, heads, there))
             opened.delete_many([key for key, head in heads.items() if not head[_BITS]])
@@ -288,10 +286,15 @@ def _seen(opened: TableMap, keys: t.Sequence[bytes], number: int) -> t.Dict[byte
 
 def _set_gate(kernel: ListKernel, gate: bytes) -> None:
     """Tell the program which tables have entries: before the first one, and after the last."""
-    opened = kernel.host_map(_GATE)
-    assert opened is not None  # require_host_maps() made it
-    with opened:
+    with _existing(kernel, _GATE) as opened:
         opened.update(_FIRST, gate)
+
+
+def _existing(kernel: ListKernel, name: str) -> TableMap:
+    opened = kernel.host_map(name)
+    if opened is None:
+        raise FastpathError(name, "somebody unpinned it while the lists were being changed", "Run the task again")
+    return opened
 
 
 def _heads(kernel: ListKernel, table: str) -> t.Dict[bytes, bytes]:

@@ -39,10 +39,12 @@ def interface_path(ifindex: int, name: str = "") -> str:
 
 
 def mounted() -> bool:
-    """Whether a BPF filesystem is where pins go."""
-    with open("/proc/self/mounts", encoding="utf-8") as stream:
+    """Whether a BPF filesystem is where pins go, and not hidden below another mount (as in C(ip netns exec))."""
+    number = os.stat(BPFFS).st_dev
+    device = "%d:%d" % (os.major(number), os.minor(number))
+    with open("/proc/self/mountinfo", encoding="utf-8") as stream:
         fields = (line.split() for line in stream)
-        return any(field[1] == BPFFS and field[2] == _MAGIC for field in fields)
+        return any(field[2] == device and field[field.index("-") + 1] == _MAGIC for field in fields)
 
 
 def open_pinned(path: str) -> t.Optional[Map]:

@@ -282,6 +282,18 @@ class Many(dict[bytes, bytes]):
 MOST = 1 << 20
 
 
+def test_lists_that_vanish_meanwhile_are_an_error() -> None:
+    class Swept(FakeKernel):
+        """Somebody removes every pin right after it is made."""
+
+        def require_host_maps(self) -> list[str]:
+            return []
+
+    with pytest.raises(FastpathError) as error:
+        _lists.apply(Swept(), {table: {} for table in _lists.TABLES}, _lists.Changes({}, {}))
+    assert str(error.value) == "list_gate: somebody unpinned it while the lists were being changed. Run the task again"
+
+
 def test_more_than_a_table_holds_is_refused_beforehand(kernel: FakeKernel) -> None:
     changes = _lists.plan(NOTHING, wanted(A), "allow", "present")
     assert GATE.unpack(_lists.gate_after({**NOTHING, "hosts_v4": Many(MOST - 1)}, changes))[0] == MOST

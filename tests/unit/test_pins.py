@@ -73,6 +73,16 @@ def test_a_filesystem_that_is_not_mounted_is(unmounted: None) -> None:
     assert _pins.mounted()
 
 
+def test_a_filesystem_below_another_one_does_not_count(no_pins: None) -> None:
+    """As in C(ip netns exec), which mounts another /sys over the machine's."""
+    subprocess.run(("mount", "-t", "tmpfs", "tmpfs", "/sys/fs/bpf"), check=True)
+    try:
+        assert not _pins.mounted()
+    finally:
+        subprocess.run(("umount", "/sys/fs/bpf"), check=True)
+    assert _pins.mounted()
+
+
 def test_if_it_can_not_be_mounted_the_operator_is_told_how(unmounted: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "mount").write_text("#!/bin/sh\nexit 32\n")
     (tmp_path / "mount").chmod(0o755)
