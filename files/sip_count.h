@@ -106,7 +106,7 @@ static __always_inline int settle(const struct sip_books *books, const struct si
 	count_verdict(counter_of(reason, drop && !audit));
 	if (!drop)
 		return reason == REASON_REDIRECT ? XDP_REDIRECT : XDP_PASS;
-	if (source)
+	if (reason != REASON_VLAN_DEPTH)
 		count_dropped_source(source, reason);
 	return audit ? XDP_PASS : XDP_DROP;
 }

@@ -32,6 +32,8 @@ MUTANTS = (
     Mutant("more fragments in the wrong byte order", WIRE, "#define IPV4_MORE_FRAGMENTS bpf_htons(0x2000)", "#define IPV4_MORE_FRAGMENTS 0x2000"),
     Mutant("no protocol check", FRAME, "if (found->protocol != PROTOCOL_UDP)\n\t\treturn REASON_NOT_UDP;\n", ""),
     Mutant("source port instead of destination", FRAME, "is_sip_port(udp->dest)", "is_sip_port(udp->source)"),
+    Mutant("IPv4 options are no reason to look", FRAME, "four->version_and_length == IPV4_WITHOUT_OPTIONS && ", ""),
+    Mutant("extension headers are no reason to look", FRAME, "six->protocol == PROTOCOL_UDP && ", ""),
     Mutant("only the first port counts", FRAME, "if (i >= sip_config.port_count)", "if (i >= 1)", "build"),
     Mutant("seven extension headers", FRAME, "#define EXTENSION_HEADERS_MAX 8", "#define EXTENSION_HEADERS_MAX 7"),
     Mutant("nine extension headers", FRAME, "#define EXTENSION_HEADERS_MAX 8", "#define EXTENSION_HEADERS_MAX 9"),
@@ -49,8 +51,8 @@ MUTANTS = (
     Mutant("last seen is not kept", LISTS, "entry->last_seen = now;", ";", "lists"),
     Mutant("an allowance beats a block", LOGIC, "if (lists & LIST_BLOCK)", "if (lists == LIST_BLOCK)", "lists"),
     # row 9
-    Mutant("UDP length in the wrong byte order", LOGIC, "length = bpf_ntohs(header->len);", "length = header->len;"),
-    Mutant("UDP length 7", LOGIC, "if (length < sizeof(*header))", "if (length < sizeof(*header) - 1)"),
+    Mutant("UDP length in the wrong byte order", FRAME, "found->udp_length = bpf_ntohs(udp->len);", "found->udp_length = udp->len;"),
+    Mutant("UDP length 7", LOGIC, "if (length < sizeof(struct udphdr))", "if (length < sizeof(struct udphdr) - 1)"),
     Mutant("UDP length beyond IP", LOGIC, "return flags & FRAME_FIRST_FRAGMENT ? end : 0;", "return end;"),
     Mutant("padding is payload", LOGIC, "if (udp + length <= end)", "if (udp + length < end)", "fuzz"),
     # row 10
