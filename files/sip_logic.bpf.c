@@ -98,7 +98,7 @@ static __always_inline enum sip_reason read_request(const struct sip_view *view,
 		return REASON_TINY_FRAGMENT;
 	if (!TOKEN_LENGTH(token) || is_overlong(token) || !is_followed_by_space(token))
 		return flags & MESSAGE_ENFORCED ? REASON_MALFORMED_METHOD : GO_ON;
-	return read_start_line(view, forgotten(view, at + TOKEN_LENGTH(token)), end, flags);
+	return read_start_line(view, at + TOKEN_LENGTH(token), end, flags);
 }
 
 /*
@@ -134,8 +134,8 @@ static __always_inline enum sip_reason skip_blanks(const struct sip_view *view, 
 static __always_inline enum sip_reason read_payload(const struct sip_view *view, const struct sip_headers *found,
 						    __u32 flags, const struct sip_books *books)
 {
-	__u32 udp = forgotten(view, found->transport);
-	__u32 end = forgotten(view, payload_end(udp, found->udp_length, found->end, flags));
+	__u32 udp = found->transport;
+	__u32 end = payload_end(udp, found->udp_length, found->end, flags);
 	__u32 at = udp + sizeof(struct udphdr);
 	__u32 size;
 	__u64 first;
@@ -144,7 +144,7 @@ static __always_inline enum sip_reason read_payload(const struct sip_view *view,
 		return REASON_UDP_LEN;
 	size = end - at;
 	first = word_before(view, at, end);
-	if (is_blank(first) || byte_of(first, 0) <= STUN_FIRST_BYTE_MAX) {
+	if (byte_of(first, 0) <= ' ') {		/* a blank, the first byte of STUN, or something odd */
 		enum sip_reason reason;
 
 		if (!(flags & FRAME_FIRST_FRAGMENT) && is_stun(view, at, end))
@@ -155,6 +155,7 @@ static __always_inline enum sip_reason read_payload(const struct sip_view *view,
 	}
 	at = forgotten(view, at);
 	end = forgotten(view, end);
+	size = forgotten(view, size);
 	if (starts_with_sip(first))
 		return read_response(first, word_before(view, at + WORD, end), end - at, flags);
 	return read_request(view, at, end, flags, size, first, books);
@@ -188,8 +189,8 @@ static __always_inline enum sip_reason decide(const struct sip_view *view, const
 					      const struct sip_books *books)
 {
 	const struct sip_settings *settings = books->settings;
-	__u32 flags = forgotten(view, found->flags);
-	__u32 lists = forgotten(view, lists_of_source(&found->source, flags));
+	__u32 flags = found->flags;
+	__u32 lists = lists_of_source(&found->source, flags);
 	enum sip_reason reason;
 
 	if (lists & LIST_BLOCK)

@@ -213,7 +213,7 @@ static __always_inline __u32 line_end(const struct sip_view *view, __u32 at, __u
 	__u32 length;
 
 	if (bytes) {
-		length = forgotten(view, short_line_end(bytes));
+		length = short_line_end(bytes);
 		if (length < SHORT_LINE)
 			return at + length;
 		at += SHORT_LINE;

@@ -26,7 +26,6 @@
 #define STUN_COOKIE 0x2112a442
 #define STUN_CLASS 0x0110			/* the bits of the class within the type; without them it is the method */
 #define STUN_BINDING 0x0001
-#define STUN_FIRST_BYTE_MAX 0x01		/* of a Binding type; says no for nearly all that is no STUN */
 
 struct sip_vlan_tag {
 	__be16 control;

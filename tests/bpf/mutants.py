@@ -73,13 +73,13 @@ MUTANTS = (
     Mutant("tiny fragments pass", LOGIC, "return flags & FRAME_FIRST_FRAGMENT ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;", "return REASON_KEEPALIVE;"),
     # row 13
     Mutant("status lines in upper case only", MESSAGE, '(fold(first) & TEXT_MASK("sip")) == TEXT("sip")', '(first & TEXT_MASK("SIP")) == TEXT("SIP")'),
-    Mutant("two digits are a status", MESSAGE, " &&\n\t       is_digit(byte_of(second, 2));", ";"),
+    Mutant("two digits are a status", MESSAGE, " && is_digit(byte_of(second, 2));", ";"),
     Mutant("a cut status line is wrong", MESSAGE, "if (length < STATUS_LINE && !cut)", "if (length < STATUS_LINE)"),
     # row 14
     Mutant("methods in upper case only", MESSAGE, "#define IS(name) ((fold(first)", "#define IS(name) ((first"),
-    Mutant("OPTIONSX is OPTIONS", MESSAGE, "if (!length || is_token(behind)) {", "if (!length) {"),
-    Mutant("only a blank ends a method", MESSAGE, "if (!length || is_token(behind)) {", "if (!length || behind != ' ') {"),
-    Mutant("SUBSCRIBE by eight letters", MESSAGE, " && (byte_of(second, 0) | 0x20) == 'e')", ")"),
+    Mutant("OPTIONSX is OPTIONS", MESSAGE, "if (!length || (behind != ' ' && is_token(behind))) {", "if (!length) {"),
+    Mutant("only a blank ends a method", MESSAGE, "if (!length || (behind != ' ' && is_token(behind))) {", "if (!length || behind != ' ') {"),
+    Mutant("SUBSCRIBE by eight letters", MESSAGE, " && (byte_of(word_before(view, at + WORD, end), 0) | 0x20) == 'e';", ";"),
     Mutant("trusted sources are kept out", LOGIC, "if (!(flags & MESSAGE_TRUSTED) && books", "if (books", "lists"),
     Mutant("stealth needs a whole line", LOGIC, "if (is_method_read(token)) {", "if (is_method_read(token) && is_followed_by_space(token)) {"),
     # rows 15 to 18
@@ -118,9 +118,9 @@ MUTANTS = (
     Mutant("without a socket it's lost", LOGIC, "rx_queue_index, XDP_PASS) == XDP_REDIRECT", "rx_queue_index, XDP_PASS) >= XDP_PASS", "afxdp"),
     Mutant("several buffers are redirected", LOGIC, "if (in_buffers() && frame_length(view)", "if (0 && frame_length(view)", "afxdp"),
     # counting
-    Mutant("audit drops", COUNT, "return audit ? XDP_PASS : XDP_DROP;", "return XDP_DROP;"),
-    Mutant("audit counts as dropped", COUNT, "count_packet(books->stats, view, reason, drop && audit);", "count_packet(books->stats, view, reason, false);"),
-    Mutant("audit counts as malformed", COUNT, "counter_of(reason, drop && !audit)", "counter_of(reason, drop)"),
+    Mutant("audit drops", COUNT, "if (books->settings->flags & SETTING_AUDIT) {", "if (0) {"),
+    Mutant("audit counts as dropped", COUNT, "counts = books->stats->would_drop;", ";"),
+    Mutant("audit counts as malformed", COUNT, "counts = books->stats->would_drop;", "counts = books->stats->would_drop, counter = COUNTER_MALFORMED;"),
     Mutant("what is limited counts as malformed", COUNT, " || reason == REASON_RATE_LIMIT)", ")", "rate"),
     Mutant("bytes are packets", COUNT, "count->bytes += frame_length(view);", "count->bytes++;", "counting"),
     Mutant("methods are not counted", COUNT, "stats->methods[method % METHOD_SLOTS]++;", "(void)stats; (void)method;", "counting"),
