@@ -36,7 +36,7 @@ static __always_inline bool is_vlan(__be16 ethertype)
 __noinline __u32 past_vlan_tags(struct xdp_md *ctx)
 {
 	struct sip_view view = view_of(ctx);
-	__u32 at = sizeof(struct ethhdr);
+	__u32 at = sizeof(struct sip_link);
 	struct sip_vlan_tag copy;
 
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
@@ -74,33 +74,11 @@ static __always_inline bool is_plainly_other(struct xdp_md *ctx)
 
 	if ((void *)(four + 1) > view.data_end)
 		return false;
-	if (four->ethertype == ETHERTYPE_IPV4)
+	if (four->link.ethertype == ETHERTYPE_IPV4)
 		return four->version_and_length == IPV4_WITHOUT_OPTIONS && !is_sip_port(four->port);
-	if (four->ethertype != ETHERTYPE_IPV6 || (void *)(six + 1) > view.data_end)
+	if (four->link.ethertype != ETHERTYPE_IPV6 || (void *)(six + 1) > view.data_end)
 		return false;
 	return six->protocol == PROTOCOL_UDP && !is_sip_port(six->port);
-}
-
-static __always_inline enum sip_reason read_link(const struct sip_view *view, struct sip_headers *found, __u32 *ip,
-						 __be16 *ethertype)
-{
-	struct ethhdr copy;
-	const struct ethhdr *link = look(view, 0, &copy, sizeof(copy));
-	__u32 behind;
-
-	if (!link)
-		return REASON_SHORT;
-	*ip = sizeof(*link);
-	*ethertype = link->h_proto;
-	if (!is_vlan(*ethertype))
-		return GO_ON;
-	behind = past_vlan_tags(view->ctx);
-	*ip = behind >> 16;
-	*ethertype = behind;
-	found->flags |= FRAME_TAGGED;
-	if (*ip < sizeof(*link))
-		return *ip ? REASON_VLAN_DEPTH : REASON_SHORT;
-	return GO_ON;
 }
 
 /* An IPv4 source is kept as an IPv4-mapped address (RFC 4291, 2.5.5.2): the address itself is the last word. */
@@ -222,22 +200,41 @@ static __always_inline enum sip_reason read_udp(const struct sip_view *view, str
 	return is_sip_port(udp->dest) ? GO_ON : REASON_OTHER_PORT;
 }
 
-/* Rows 1 to 7: GO_ON for a datagram to a SIP port. */
-static __always_inline enum sip_reason read_headers(const struct sip_view *view, struct sip_headers *found)
+static __always_inline enum sip_reason read_ip(const struct sip_view *view, __be16 ethertype, __u32 at,
+					       struct sip_headers *found)
 {
-	__be16 ethertype = 0;
-	__u32 ip = 0;
-	enum sip_reason reason = read_link(view, found, &ip, &ethertype);
+	enum sip_reason reason;
 
-	if (reason != GO_ON)
-		return reason;
 	if (ethertype == ETHERTYPE_IPV4)
-		reason = read_ipv4(view, ip, found);
+		reason = read_ipv4(view, at, found);
 	else if (ethertype == ETHERTYPE_IPV6)
-		reason = read_ipv6(view, ip, found);
+		reason = read_ipv6(view, at, found);
 	else
 		return REASON_NOT_IP;
 	return reason == GO_ON ? read_udp(view, found) : reason;
+}
+
+/* Rows 1 to 7: GO_ON for a datagram to a SIP port. */
+static __always_inline enum sip_reason read_headers(const struct sip_view *view, struct sip_headers *found)
+{
+	struct sip_link copy;
+	const struct sip_link *link = look(view, 0, &copy, sizeof(copy));
+	__u32 at = sizeof(*link);
+	__be16 ethertype;
+
+	if (!link)
+		return REASON_SHORT;
+	ethertype = link->ethertype;
+	if (is_vlan(ethertype)) {
+		__u32 behind = past_vlan_tags(view->ctx);
+
+		found->flags |= FRAME_TAGGED;
+		ethertype = behind;
+		at = behind >> 16;
+		if (at < sizeof(*link))
+			return at ? REASON_VLAN_DEPTH : REASON_SHORT;
+	}
+	return read_ip(view, ethertype, at, found);
 }
 
 #endif

@@ -138,6 +138,8 @@ static __always_inline bool ends_with_version(const struct sip_view *view, __u32
 	if (end < from + WORD)
 		return false;
 	last = word_before(view, end - WORD, end);
+	if (last == TEXT(" SIP/2.0"))
+		return true;
 	if (ends_with_sip(last << 24) && is_digit(byte_of(last, 5)) && byte_of(last, 6) == '.' && is_digit(byte_of(last, 7)))
 		return true;
 	return ends_with_long_version(view->ctx, from, end);

@@ -27,6 +27,12 @@
 #define STUN_CLASS 0x0110			/* the bits of the class within the type; without them it is the method */
 #define STUN_BINDING 0x0001
 
+/* Ethernet's header; that of the kernel is packed, which makes compilers read it byte by byte. */
+struct sip_link {
+	__u8 addresses[12];
+	__be16 ethertype;
+};
+
 struct sip_vlan_tag {
 	__be16 control;
 	__be16 ethertype;
@@ -48,8 +54,7 @@ struct sip_fragment_header {
 
 /* Frames without tags, options and extensions: what is_plainly_other() wants of them, where it is then. */
 struct sip_plain_ipv4 {
-	__u8 addresses[12];
-	__be16 ethertype;
+	struct sip_link link;
 	__u8 version_and_length;
 	__u8 rest[21];
 	__be16 port;			/* UDP destination */
@@ -57,8 +62,7 @@ struct sip_plain_ipv4 {
 };
 
 struct sip_plain_ipv6 {
-	__u8 addresses[12];
-	__be16 ethertype;
+	struct sip_link link;
 	__u8 rest[6];
 	__u8 protocol;
 	__u8 rest_of_ip[35];

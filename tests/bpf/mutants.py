@@ -91,6 +91,7 @@ MUTANTS = (
     Mutant("a TAB behind the method is wrong", MESSAGE, " || TOKEN_BEHIND(token) == '\\t')", ")", "fuzz"),
     Mutant("a cut line is malformed", LOGIC, "if (line > VIEW_MAX || (line == end && cut))", "if (line > VIEW_MAX)"),
     Mutant("lines end with LF only", TEXT, "zero_bytes(word ^ EACH_BYTE * '\\r') | ", ""),
+    Mutant("a TAB ends the search for a line end", TEXT, "at + lowest(word) : line_end_long(view->ctx, at, end);", "at + lowest(word) : end;"),
     Mutant("a line without an end is right", LOGIC, "if (enforced && (line == end || !ends_with_version", "if (enforced && (!ends_with_version"),
     Mutant("any version", LOGIC, " || !ends_with_version(view, at, line)))", "))"),
     Mutant("versions of one digit only", MESSAGE, "return ends_with_long_version(view->ctx, from, end);", "return false;"),
