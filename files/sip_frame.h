@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the frame to the UDP header: rows 1 to 7 of the table. What is rare (VLAN tags, IPv6 extension headers) is out of
- * line. That also lets the verifier see it only once.
+ * From the frame to the UDP header: rows 1 to 7 of the table. What is rare (VLAN tags, IPv6 extension headers) is out
+ * of line. That also lets the verifier see it only once.
  */
 #ifndef SIP_FRAME_H
 #define SIP_FRAME_H

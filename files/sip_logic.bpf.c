@@ -225,7 +225,7 @@ int sip_logic(struct xdp_md *ctx)
 	view = view_of(ctx);
 	if (reason == GO_ON)
 		reason = decide(&view, &found, &books);
-	return settle(&books, &view, forgotten(&view, reason), &found.source);
+	return settle(&books, &view, reason, &found.source);
 }
 
 char _license[] SEC("license") = "GPL";
