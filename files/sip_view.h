@@ -44,6 +44,8 @@ static __always_inline struct sip_view view_of(struct xdp_md *ctx)
 	asm volatile("" : "+r"(ctx));
 	view.data = (void *)(long)ctx->data;
 	view.data_end = (void *)(long)ctx->data_end;
+	/* Pointers they are, whatever the type in the context is: else the compiler may spill 32 bits of them. */
+	asm volatile("" : "+r"(view.data), "+r"(view.data_end));
 	view.length = view.data_end - view.data;
 	return view;
 }
