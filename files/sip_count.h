@@ -17,12 +17,8 @@ static __always_inline bool is_one_of(__u32 reason, __u32 reasons)
 	return reasons & BIT(reason);
 }
 
-static __always_inline __u32 counter_of(__u32 reason, bool dropped)
+static __always_inline __u32 counter_of_drop(__u32 reason)
 {
-	if (reason == REASON_REDIRECT)
-		return COUNTER_REDIRECTED;
-	if (!dropped)
-		return COUNTER_PASSED;
 	if (reason == REASON_STEALTH)
 		return COUNTER_OPTIONS_DROPPED;
 	if (reason == REASON_BLOCKLIST || reason == REASON_RATE_LIMIT)
@@ -30,14 +26,10 @@ static __always_inline __u32 counter_of(__u32 reason, bool dropped)
 	return COUNTER_MALFORMED;
 }
 
-static __always_inline void count_packet(struct sip_stats *stats, const struct sip_view *view, __u32 reason,
-					 bool would_drop)
+static __always_inline void count_packet(struct sip_count *counts, const struct sip_view *view, __u32 reason)
 {
-	struct sip_count *count;
+	struct sip_count *count = &counts[reason % REASON_SLOTS];
 
-	if (reason >= REASON_SLOTS)
-		return;
-	count = would_drop ? &stats->would_drop[reason] : &stats->reasons[reason];
 	count->packets++;
 	count->bytes += frame_length(view);
 }
@@ -95,20 +87,30 @@ struct sip_books {
 	struct sip_stats *stats;
 };
 
-/* Count a packet under its reason and return the verdict. source is NULL where it was not read. */
+/* Count a packet under its reason and return the verdict. Behind too many tags no source was read. */
 static __always_inline int settle(const struct sip_books *books, const struct sip_view *view, __u32 reason,
 				  const struct sip_ipv6_address *source)
 {
-	bool drop = is_one_of(reason % REASON_SLOTS, DROP_REASONS);
-	bool audit = books->settings->flags & SETTING_AUDIT;
+	struct sip_count *counts = books->stats->reasons;
+	__u32 counter = COUNTER_PASSED;
+	int verdict = XDP_PASS;
 
-	count_packet(books->stats, view, reason, drop && audit);
-	count_verdict(counter_of(reason, drop && !audit));
-	if (!drop)
-		return reason == REASON_REDIRECT ? XDP_REDIRECT : XDP_PASS;
-	if (source)
-		count_dropped_source(source, reason);
-	return audit ? XDP_PASS : XDP_DROP;
+	if (reason == REASON_REDIRECT) {
+		counter = COUNTER_REDIRECTED;
+		verdict = XDP_REDIRECT;
+	} else if (is_one_of(reason, DROP_REASONS)) {
+		if (reason != REASON_VLAN_DEPTH)
+			count_dropped_source(source, reason);
+		if (books->settings->flags & SETTING_AUDIT) {
+			counts = books->stats->would_drop;
+		} else {
+			counter = counter_of_drop(reason);
+			verdict = XDP_DROP;
+		}
+	}
+	count_packet(counts, view, reason);
+	count_verdict(counter);
+	return verdict;
 }
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * From the frame to the UDP header: rows 1 to 7 of the table. Every RTP packet of the host comes this way, so what
- * is rare (VLAN tags, IPv6 extension headers) is out of line. That also lets the verifier see it only once.
+ * From the frame to the UDP header: rows 1 to 7 of the table. What is rare (VLAN tags, IPv6 extension headers) is out
+ * of line. That also lets the verifier see it only once.
  */
 #ifndef SIP_FRAME_H
 #define SIP_FRAME_H
@@ -16,10 +16,11 @@
 #define FRAME_FIRST_FRAGMENT (1U << 2)
 
 struct sip_headers {
-	__u32 ip;			/* offset of the IP header: the source is there */
+	struct sip_ipv6_address source;
 	__u32 transport;		/* offset of what follows IP and its extensions */
 	__u32 end;			/* where the IP payload ends */
 	__u32 flags;			/* FRAME_* */
+	__u16 udp_length;
 	__u8 protocol;
 };
 
@@ -35,7 +36,7 @@ static __always_inline bool is_vlan(__be16 ethertype)
 __noinline __u32 past_vlan_tags(struct xdp_md *ctx)
 {
 	struct sip_view view = view_of(ctx);
-	__u32 at = sizeof(struct ethhdr);
+	__u32 at = sizeof(struct sip_link);
 	struct sip_vlan_tag copy;
 
 	for (int i = 0; i < VLAN_TAGS_MAX; i++) {
@@ -50,32 +51,41 @@ __noinline __u32 past_vlan_tags(struct xdp_md *ctx)
 	return 1 << 16;
 }
 
-static __always_inline enum sip_reason read_link(const struct sip_view *view, struct sip_headers *found,
-						 __be16 *ethertype)
+static __always_inline bool is_sip_port(__be16 port)
 {
-	struct ethhdr copy;
-	const struct ethhdr *link = look(view, 0, &copy, sizeof(copy));
-	__u32 behind;
-
-	if (!link)
-		return REASON_SHORT;
-	found->ip = sizeof(*link);
-	*ethertype = link->h_proto;
-	if (!is_vlan(*ethertype))
-		return GO_ON;
-	behind = past_vlan_tags(view->ctx);
-	found->ip = behind >> 16;
-	*ethertype = behind;
-	found->flags |= FRAME_TAGGED;
-	if (found->ip < sizeof(*link))
-		return found->ip ? REASON_VLAN_DEPTH : REASON_SHORT;
-	return GO_ON;
+	for (__u32 i = 0; i < SIP_PORTS_MAX; i++) {
+		if (i >= sip_config.port_count)
+			return false;
+		if (port == sip_config.ports[i])
+			return true;
+	}
+	return false;
 }
 
-static __always_inline enum sip_reason read_ipv4(const struct sip_view *view, struct sip_headers *found)
+/*
+ * Whether this is what nearly all packets of the host are: RTP, or anything else whose destination port is no SIP port,
+ * right behind an IP header without more. It passes uncounted whichever of rows 3 to 7 is right, so none is asked.
+ */
+static __always_inline bool is_plainly_other(struct xdp_md *ctx)
+{
+	struct sip_view view = view_of(ctx);
+	const struct sip_plain_ipv4 *four = view.data;
+	const struct sip_plain_ipv6 *six = view.data;
+
+	if ((void *)(four + 1) > view.data_end)
+		return false;
+	if (four->link.ethertype == ETHERTYPE_IPV4)
+		return four->version_and_length == IPV4_WITHOUT_OPTIONS && !is_sip_port(four->port);
+	if (four->link.ethertype != ETHERTYPE_IPV6 || (void *)(six + 1) > view.data_end)
+		return false;
+	return six->protocol == PROTOCOL_UDP && !is_sip_port(six->port);
+}
+
+/* An IPv4 source is kept as an IPv4-mapped address (RFC 4291, 2.5.5.2): the address itself is the last word. */
+static __always_inline enum sip_reason read_ipv4(const struct sip_view *view, __u32 at, struct sip_headers *found)
 {
 	struct iphdr copy;
-	const struct iphdr *ip = look(view, found->ip, &copy, sizeof(copy));
+	const struct iphdr *ip = look(view, at, &copy, sizeof(copy));
 	__u32 header_length, total;
 
 	if (!ip)
@@ -84,7 +94,7 @@ static __always_inline enum sip_reason read_ipv4(const struct sip_view *view, st
 	total = bpf_ntohs(ip->tot_len);
 	if (ip->version != 4 || header_length < sizeof(*ip) || total < header_length)
 		return REASON_IP_INVALID;
-	found->end = found->ip + total;
+	found->end = at + total;
 	if (!reaches(view, found->end))
 		return REASON_IP_INVALID;
 	if (ip->frag_off & IPV4_FRAGMENT_OFFSET)
@@ -92,7 +102,8 @@ static __always_inline enum sip_reason read_ipv4(const struct sip_view *view, st
 	if (ip->frag_off & IPV4_MORE_FRAGMENTS)
 		found->flags |= FRAME_FIRST_FRAGMENT;
 	found->protocol = ip->protocol;
-	found->transport = found->ip + header_length;
+	found->transport = at + header_length;
+	found->source = (struct sip_ipv6_address){ { 0, 0, bpf_htonl(0xffff), ip->saddr } };
 	return GO_ON;
 }
 
@@ -149,10 +160,10 @@ static __always_inline enum sip_reason read_extensions(const struct sip_view *vi
 	return GO_ON;
 }
 
-static __always_inline enum sip_reason read_ipv6(const struct sip_view *view, struct sip_headers *found)
+static __always_inline enum sip_reason read_ipv6(const struct sip_view *view, __u32 at, struct sip_headers *found)
 {
 	struct ipv6hdr copy;
-	const struct ipv6hdr *ip = look(view, found->ip, &copy, sizeof(copy));
+	const struct ipv6hdr *ip = look(view, at, &copy, sizeof(copy));
 
 	if (!ip)
 		return REASON_SHORT;
@@ -160,7 +171,8 @@ static __always_inline enum sip_reason read_ipv6(const struct sip_view *view, st
 		return REASON_IP_INVALID;
 	found->flags |= FRAME_IPV6;
 	found->protocol = ip->nexthdr;
-	found->transport = found->ip + sizeof(*ip);
+	found->transport = at + sizeof(*ip);
+	__builtin_memcpy(&found->source, &ip->saddr, sizeof(found->source));
 	/* A length of 0 before a hop-by-hop header announces a jumbogram (RFC 2675); Linux then takes the frame's length. */
 	if (!ip->payload_len && found->protocol == PROTOCOL_HOP_BY_HOP)
 		found->end = frame_length(view);
@@ -171,18 +183,7 @@ static __always_inline enum sip_reason read_ipv6(const struct sip_view *view, st
 	return is_extension(found->protocol) ? read_extensions(view, found) : GO_ON;
 }
 
-static __always_inline bool is_sip_port(__be16 port)
-{
-	for (__u32 i = 0; i < SIP_PORTS_MAX; i++) {
-		if (i >= sip_config.port_count)
-			return false;
-		if (port == sip_config.ports[i])
-			return true;
-	}
-	return false;
-}
-
-static __always_inline enum sip_reason read_udp(const struct sip_view *view, const struct sip_headers *found)
+static __always_inline enum sip_reason read_udp(const struct sip_view *view, struct sip_headers *found)
 {
 	struct udphdr copy;
 	const struct udphdr *udp;
@@ -195,24 +196,45 @@ static __always_inline enum sip_reason read_udp(const struct sip_view *view, con
 	udp = look(view, found->transport, &copy, sizeof(copy));
 	if (!udp)
 		return REASON_SHORT;
+	found->udp_length = bpf_ntohs(udp->len);
 	return is_sip_port(udp->dest) ? GO_ON : REASON_OTHER_PORT;
+}
+
+static __always_inline enum sip_reason read_ip(const struct sip_view *view, __be16 ethertype, __u32 at,
+					       struct sip_headers *found)
+{
+	enum sip_reason reason;
+
+	if (ethertype == ETHERTYPE_IPV4)
+		reason = read_ipv4(view, at, found);
+	else if (ethertype == ETHERTYPE_IPV6)
+		reason = read_ipv6(view, at, found);
+	else
+		return REASON_NOT_IP;
+	return reason == GO_ON ? read_udp(view, found) : reason;
 }
 
 /* Rows 1 to 7: GO_ON for a datagram to a SIP port. */
 static __always_inline enum sip_reason read_headers(const struct sip_view *view, struct sip_headers *found)
 {
-	__be16 ethertype = 0;
-	enum sip_reason reason = read_link(view, found, &ethertype);
+	struct sip_link copy;
+	const struct sip_link *link = look(view, 0, &copy, sizeof(copy));
+	__u32 at = sizeof(*link);
+	__be16 ethertype;
 
-	if (reason != GO_ON)
-		return reason;
-	if (ethertype == ETHERTYPE_IPV4)
-		reason = read_ipv4(view, found);
-	else if (ethertype == ETHERTYPE_IPV6)
-		reason = read_ipv6(view, found);
-	else
-		return REASON_NOT_IP;
-	return reason == GO_ON ? read_udp(view, found) : reason;
+	if (!link)
+		return REASON_SHORT;
+	ethertype = link->ethertype;
+	if (is_vlan(ethertype)) {
+		__u32 behind = past_vlan_tags(view->ctx);
+
+		found->flags |= FRAME_TAGGED;
+		ethertype = behind;
+		at = behind >> 16;
+		if (at < sizeof(*link))
+			return at ? REASON_VLAN_DEPTH : REASON_SHORT;
+	}
+	return read_ip(view, ethertype, at, found);
 }
 
 #endif

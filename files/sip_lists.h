@@ -6,28 +6,6 @@
 /* So many expired prefixes, one within the other, are stepped over before a source counts as not listed. */
 #define EXPIRED_PREFIXES_MAX 4
 
-/* An IPv4 source is kept as an IPv4-mapped address (RFC 4291, 2.5.5.2): the address itself is the last word. */
-static __always_inline bool read_source(const struct sip_view *view, __u32 ip, __u32 flags,
-					struct sip_ipv6_address *source)
-{
-	if (flags & FRAME_IPV6) {
-		struct ipv6hdr copy;
-		const struct ipv6hdr *header = look(view, ip, &copy, sizeof(copy));
-
-		if (!header)
-			return false;
-		__builtin_memcpy(source, &header->saddr, sizeof(*source));
-	} else {
-		struct iphdr copy;
-		const struct iphdr *header = look(view, ip, &copy, sizeof(copy));
-
-		if (!header)
-			return false;
-		*source = (struct sip_ipv6_address){ { 0, 0, bpf_htonl(0xffff), header->saddr } };
-	}
-	return true;
-}
-
 /* The lists this entry is on right now. What has expired is as if it had never been there. */
 static __always_inline __u32 lists_of(const struct list_entry *entry, __u64 now)
 {

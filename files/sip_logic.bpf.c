@@ -98,23 +98,16 @@ static __always_inline enum sip_reason read_request(const struct sip_view *view,
 		return REASON_TINY_FRAGMENT;
 	if (!TOKEN_LENGTH(token) || is_overlong(token) || !is_followed_by_space(token))
 		return flags & MESSAGE_ENFORCED ? REASON_MALFORMED_METHOD : GO_ON;
-	return read_start_line(view, forgotten(view, at + TOKEN_LENGTH(token)), end, flags);
+	return read_start_line(view, at + TOKEN_LENGTH(token), end, flags);
 }
 
 /*
  * Row 9: where the payload ends, 0 if the UDP length is wrong. Linux takes an IPv6 length of 0 (RFC 2675) for "to the
  * end", and a length below the IP payload as it is; the payload ends where the shorter of the two does.
  */
-static __always_inline __u32 payload_end(const struct sip_view *view, __u32 udp, __u32 end, __u32 flags)
+static __always_inline __u32 payload_end(__u32 udp, __u32 length, __u32 end, __u32 flags)
 {
-	struct udphdr copy;
-	const struct udphdr *header = look(view, udp, &copy, sizeof(copy));
-	__u32 length;
-
-	if (!header)
-		return 0;
-	length = bpf_ntohs(header->len);
-	if (length < sizeof(*header))
+	if (length < sizeof(struct udphdr))
 		return 0;
 	if (udp + length <= end)
 		return udp + length;
@@ -138,19 +131,20 @@ static __always_inline enum sip_reason skip_blanks(const struct sip_view *view, 
  * Rows 9 to 18: GO_ON for a request. Servers skip blanks before a message, one of them more than a thousand, and
  * RFC 3261, 7.5 wants CRLFs ignored; so they are taken off first, but not without a bound.
  */
-static __always_inline enum sip_reason read_payload(const struct sip_view *view, __u32 udp, __u32 end, __u32 flags,
-						    const struct sip_books *books)
+static __always_inline enum sip_reason read_payload(const struct sip_view *view, const struct sip_headers *found,
+						    __u32 flags, const struct sip_books *books)
 {
+	__u32 udp = found->transport;
+	__u32 end = payload_end(udp, found->udp_length, found->end, flags);
 	__u32 at = udp + sizeof(struct udphdr);
 	__u32 size;
 	__u64 first;
 
-	end = forgotten(view, payload_end(view, udp, end, flags));
 	if (!end)
 		return REASON_UDP_LEN;
 	size = end - at;
 	first = word_before(view, at, end);
-	if (is_blank(first) || byte_of(first, 0) <= STUN_FIRST_BYTE_MAX) {
+	if (byte_of(first, 0) <= ' ') {		/* a blank, the first byte of STUN, or something odd */
 		enum sip_reason reason;
 
 		if (!(flags & FRAME_FIRST_FRAGMENT) && is_stun(view, at, end))
@@ -161,6 +155,7 @@ static __always_inline enum sip_reason read_payload(const struct sip_view *view,
 	}
 	at = forgotten(view, at);
 	end = forgotten(view, end);
+	size = forgotten(view, size);
 	if (starts_with_sip(first))
 		return read_response(first, word_before(view, at + WORD, end), end - at, flags);
 	return read_request(view, at, end, flags, size, first, books);
@@ -174,7 +169,7 @@ static __always_inline bool redirected(const struct sip_view *view, __u32 flags)
 {
 	if (!(sip_config.flags & CONFIG_AF_XDP) || flags & (FRAME_TAGGED | FRAME_FIRST_FRAGMENT))
 		return false;
-	if (in_buffers() && frame_length(view) != (__u32)(view->data_end - view->data))
+	if (in_buffers() && frame_length(view) != view->length)
 		return false;
 	return bpf_redirect_map(&xsks_map, view->ctx->rx_queue_index, XDP_PASS) == XDP_REDIRECT;
 }
@@ -191,22 +186,20 @@ static __always_inline __u32 standing(__u32 lists, const struct sip_settings *se
 
 /* Rows 8 to 21. */
 static __always_inline enum sip_reason decide(const struct sip_view *view, const struct sip_headers *found,
-					      const struct sip_ipv6_address *source, const struct sip_books *books)
+					      const struct sip_books *books)
 {
 	const struct sip_settings *settings = books->settings;
-	__u32 transport = forgotten(view, found->transport);
-	__u32 end = forgotten(view, found->end);
-	__u32 flags = forgotten(view, found->flags);
-	__u32 lists = forgotten(view, lists_of_source(source, flags));
+	__u32 flags = found->flags;
+	__u32 lists = lists_of_source(&found->source, flags);
 	enum sip_reason reason;
 
 	if (lists & LIST_BLOCK)
 		return REASON_BLOCKLIST;
 	flags = forgotten(view, flags | standing(lists, settings));
-	reason = read_payload(view, transport, end, flags, books);
+	reason = read_payload(view, found, flags, books);
 	if (reason != GO_ON)
 		return reason;
-	if (settings->rate_per_second && !(flags & MESSAGE_TRUSTED) && over_rate(settings, source, flags))
+	if (settings->rate_per_second && !(flags & MESSAGE_TRUSTED) && over_rate(settings, &found->source, flags))
 		return REASON_RATE_LIMIT;
 	return redirected(view, flags) ? REASON_REDIRECT : REASON_REQUEST;
 }
@@ -214,24 +207,25 @@ static __always_inline enum sip_reason decide(const struct sip_view *view, const
 SEC("xdp")
 int sip_logic(struct xdp_md *ctx)
 {
-	struct sip_view view = view_of(ctx);
 	struct sip_headers found = {};
-	struct sip_ipv6_address source;
+	struct sip_view view;
 	struct sip_books books;
-	enum sip_reason reason = read_headers(&view, &found);
+	enum sip_reason reason;
 
+	if (is_plainly_other(ctx))
+		return XDP_PASS;
+	view = view_of(ctx);
+	reason = read_headers(&view, &found);
 	if (reason != GO_ON && is_one_of(reason, UNCOUNTED_REASONS))
 		return XDP_PASS;
 	books.settings = only_entry(&xdp_settings);
 	books.stats = only_entry(&xdp_stats);
 	if (!books.settings || !books.stats)
 		return XDP_PASS;
-	if (reason == REASON_VLAN_DEPTH || !read_source(&view, found.ip, found.flags, &source))
-		return settle(&books, &view, reason, NULL);
-	view.noise = ctx->rx_queue_index;
+	view = view_of(ctx);
 	if (reason == GO_ON)
-		reason = decide(&view, &found, &source, &books);
-	return settle(&books, &view, forgotten(&view, reason), &source);
+		reason = decide(&view, &found, &books);
+	return settle(&books, &view, reason, &found.source);
 }
 
 char _license[] SEC("license") = "GPL";

@@ -32,9 +32,10 @@ static __always_inline bool is_status_line(__u64 first, __u64 second, __u32 leng
 	} else if (length < STATUS_LINE) {
 		second |= TEXT("200") & ~0ULL << (8 * (length - WORD));
 	}
-	return is_digit(byte_of(first, 4)) && byte_of(first, 5) == '.' && is_digit(byte_of(first, 6)) &&
-	       byte_of(first, 7) == ' ' && is_digit(byte_of(second, 0)) && is_digit(byte_of(second, 1)) &&
-	       is_digit(byte_of(second, 2));
+	if (first >> 32 != TEXT("2.0 ") && !(is_digit(byte_of(first, 4)) && byte_of(first, 5) == '.' &&
+					     is_digit(byte_of(first, 6)) && byte_of(first, 7) == ' '))
+		return false;
+	return is_digit(byte_of(second, 0)) && is_digit(byte_of(second, 1)) && is_digit(byte_of(second, 2));
 }
 
 #define IS(name) ((fold(first) & TEXT_MASK(name)) == TEXT(name))
@@ -43,7 +44,7 @@ static __always_inline bool is_status_line(__u64 first, __u64 second, __u32 leng
 		return TOKEN(sizeof(name) - 1, method)
 
 /* The registered method whose name is what a token starts with; 0 for none. The frequent ones come first. */
-static __always_inline __u32 registered_method(__u64 first, __u64 second)
+static __always_inline __u32 registered_method(__u64 first)
 {
 	METHOD_IF("invite", METHOD_INVITE);
 	METHOD_IF("register", METHOD_REGISTER);
@@ -58,9 +59,13 @@ static __always_inline __u32 registered_method(__u64 first, __u64 second)
 	METHOD_IF("publish", METHOD_PUBLISH);
 	METHOD_IF("message", METHOD_MESSAGE);
 	METHOD_IF("refer", METHOD_REFER);
-	if (IS("subscrib") && (byte_of(second, 0) | 0x20) == 'e')
-		return TOKEN(9, METHOD_SUBSCRIBE);
 	return 0;
+}
+
+/* The one registered name that is longer than a word. */
+static __always_inline bool is_subscribe(const struct sip_view *view, __u32 at, __u32 end, __u64 first)
+{
+	return IS("subscrib") && (byte_of(word_before(view, at + WORD, end), 0) | 0x20) == 'e';
 }
 
 /*
@@ -69,12 +74,19 @@ static __always_inline __u32 registered_method(__u64 first, __u64 second)
  */
 static __always_inline __u32 read_token(const struct sip_view *view, __u32 at, __u32 end, __u64 first)
 {
-	__u64 second = word_before(view, at + WORD, end);
-	__u32 token = forgotten(view, registered_method(first, second));
+	__u32 token = registered_method(first);
 	__u32 length = TOKEN_LENGTH(token);
-	__u8 behind = length < WORD ? byte_of(first, length) : byte_of(second, length - WORD);
+	__u8 behind;
 
-	if (!length || is_token(behind)) {
+	if (!length && is_subscribe(view, at, end, first)) {
+		token = TOKEN(WORD + 1, METHOD_SUBSCRIBE);
+		length = WORD + 1;
+	}
+	if (length < WORD)
+		behind = byte_of(first, length);
+	else
+		behind = byte_of(word_before(view, at + WORD, end), length - WORD);
+	if (!length || (behind != ' ' && is_token(behind))) {
 		length = token_length(view->ctx, at, end);
 		token = TOKEN(length, METHOD_OTHER);
 		behind = last_word(view->ctx, at + length, at + length + 1);
@@ -126,6 +138,8 @@ static __always_inline bool ends_with_version(const struct sip_view *view, __u32
 	if (end < from + WORD)
 		return false;
 	last = word_before(view, end - WORD, end);
+	if (last == TEXT(" SIP/2.0"))
+		return true;
 	if (ends_with_sip(last << 24) && is_digit(byte_of(last, 5)) && byte_of(last, 6) == '.' && is_digit(byte_of(last, 7)))
 		return true;
 	return ends_with_long_version(view->ctx, from, end);

@@ -26,16 +26,28 @@ struct sip_view {
 	struct xdp_md *ctx;
 	void *data;
 	void *data_end;
-	__u64 noise;			/* some number the verifier knows nothing of, for forgotten() */
+	__u32 length;			/* from data to data_end; also a number the verifier knows nothing of */
 };
 
 /* Helpers by number: libbpf's headers on older systems do not name them. */
 static __u64 (*const xdp_buff_len)(struct xdp_md *ctx) = (void *)188;
 static long (*const xdp_load_bytes)(struct xdp_md *ctx, __u32 at, void *copy, __u32 size) = (void *)189;
 
+/*
+ * A new look at the frame. The pointers are loaded again, whatever the compiler knows: of these the verifier has proven
+ * nothing yet, so the ways that lead here are one.
+ */
 static __always_inline struct sip_view view_of(struct xdp_md *ctx)
 {
-	return (struct sip_view){ .ctx = ctx, .data = (void *)(long)ctx->data, .data_end = (void *)(long)ctx->data_end };
+	struct sip_view view = { .ctx = ctx };
+
+	asm volatile("" : "+r"(ctx));
+	view.data = (void *)(long)ctx->data;
+	view.data_end = (void *)(long)ctx->data_end;
+	/* Pointers they are, whatever the type in the context is: else the compiler may spill 32 bits of them. */
+	asm volatile("" : "+r"(view.data), "+r"(view.data_end));
+	view.length = view.data_end - view.data;
+	return view;
 }
 
 static __always_inline bool in_buffers(void)
@@ -47,13 +59,13 @@ static __always_inline __u32 frame_length(const struct sip_view *view)
 {
 	if (in_buffers())
 		return xdp_buff_len(view->ctx);
-	return view->data_end - view->data;
+	return view->length;
 }
 
 /* Whether the frame has a byte before this offset. The first buffer nearly always answers it. */
 static __always_inline bool reaches(const struct sip_view *view, __u32 end)
 {
-	return end <= (__u32)(view->data_end - view->data) || (in_buffers() && end <= frame_length(view));
+	return end <= view->length || (in_buffers() && end <= frame_length(view));
 }
 
 /*
@@ -74,7 +86,7 @@ static __always_inline __u64 pinned(__u64 number)
  */
 static __always_inline __u64 forgotten(const struct sip_view *view, __u64 number)
 {
-	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(number) : "r"(view->noise));
+	asm volatile("%0 ^= %1\n\t%0 ^= %1" : "+r"(number) : "r"((__u64)view->length));
 	return number;
 }
 

@@ -10,6 +10,7 @@
 #define ETHERTYPE_VLAN bpf_htons(0x8100)	/* IEEE 802.1Q, customer tag */
 #define ETHERTYPE_SERVICE_VLAN bpf_htons(0x88a8)	/* IEEE 802.1ad, service tag */
 
+#define IPV4_WITHOUT_OPTIONS 0x45		/* version and length of the header */
 #define IPV4_MORE_FRAGMENTS bpf_htons(0x2000)
 #define IPV4_FRAGMENT_OFFSET bpf_htons(0x1fff)
 #define IPV6_MORE_FRAGMENTS bpf_htons(0x0001)
@@ -25,7 +26,12 @@
 #define STUN_COOKIE 0x2112a442
 #define STUN_CLASS 0x0110			/* the bits of the class within the type; without them it is the method */
 #define STUN_BINDING 0x0001
-#define STUN_FIRST_BYTE_MAX 0x01		/* of a Binding type; says no for nearly all that is no STUN */
+
+/* Ethernet's header; that of the kernel is packed, which makes compilers read it byte by byte. */
+struct sip_link {
+	__u8 addresses[12];
+	__be16 ethertype;
+};
 
 struct sip_vlan_tag {
 	__be16 control;
@@ -44,6 +50,24 @@ struct sip_fragment_header {
 	__u8 reserved;
 	__be16 offset_and_more;
 	__be32 identification;
+};
+
+/* Frames without tags, options and extensions: what is_plainly_other() wants of them, where it is then. */
+struct sip_plain_ipv4 {
+	struct sip_link link;
+	__u8 version_and_length;
+	__u8 rest[21];
+	__be16 port;			/* UDP destination */
+	__u8 rest_of_udp[4];
+};
+
+struct sip_plain_ipv6 {
+	struct sip_link link;
+	__u8 rest[6];
+	__u8 protocol;
+	__u8 rest_of_ip[35];
+	__be16 port;
+	__u8 rest_of_udp[4];
 };
 
 struct sip_stun_header {

@@ -32,6 +32,8 @@ MUTANTS = (
     Mutant("more fragments in the wrong byte order", WIRE, "#define IPV4_MORE_FRAGMENTS bpf_htons(0x2000)", "#define IPV4_MORE_FRAGMENTS 0x2000"),
     Mutant("no protocol check", FRAME, "if (found->protocol != PROTOCOL_UDP)\n\t\treturn REASON_NOT_UDP;\n", ""),
     Mutant("source port instead of destination", FRAME, "is_sip_port(udp->dest)", "is_sip_port(udp->source)"),
+    Mutant("IPv4 options are no reason to look", FRAME, "four->version_and_length == IPV4_WITHOUT_OPTIONS && ", ""),
+    Mutant("extension headers are no reason to look", FRAME, "six->protocol == PROTOCOL_UDP && ", ""),
     Mutant("only the first port counts", FRAME, "if (i >= sip_config.port_count)", "if (i >= 1)", "build"),
     Mutant("seven extension headers", FRAME, "#define EXTENSION_HEADERS_MAX 8", "#define EXTENSION_HEADERS_MAX 7"),
     Mutant("nine extension headers", FRAME, "#define EXTENSION_HEADERS_MAX 8", "#define EXTENSION_HEADERS_MAX 9"),
@@ -49,8 +51,8 @@ MUTANTS = (
     Mutant("last seen is not kept", LISTS, "entry->last_seen = now;", ";", "lists"),
     Mutant("an allowance beats a block", LOGIC, "if (lists & LIST_BLOCK)", "if (lists == LIST_BLOCK)", "lists"),
     # row 9
-    Mutant("UDP length in the wrong byte order", LOGIC, "length = bpf_ntohs(header->len);", "length = header->len;"),
-    Mutant("UDP length 7", LOGIC, "if (length < sizeof(*header))", "if (length < sizeof(*header) - 1)"),
+    Mutant("UDP length in the wrong byte order", FRAME, "found->udp_length = bpf_ntohs(udp->len);", "found->udp_length = udp->len;"),
+    Mutant("UDP length 7", LOGIC, "if (length < sizeof(struct udphdr))", "if (length < sizeof(struct udphdr) - 1)"),
     Mutant("UDP length beyond IP", LOGIC, "return flags & FRAME_FIRST_FRAGMENT ? end : 0;", "return end;"),
     Mutant("padding is payload", LOGIC, "if (udp + length <= end)", "if (udp + length < end)", "fuzz"),
     # row 10
@@ -71,13 +73,13 @@ MUTANTS = (
     Mutant("tiny fragments pass", LOGIC, "return flags & FRAME_FIRST_FRAGMENT ? REASON_TINY_FRAGMENT : REASON_KEEPALIVE;", "return REASON_KEEPALIVE;"),
     # row 13
     Mutant("status lines in upper case only", MESSAGE, '(fold(first) & TEXT_MASK("sip")) == TEXT("sip")', '(first & TEXT_MASK("SIP")) == TEXT("SIP")'),
-    Mutant("two digits are a status", MESSAGE, " &&\n\t       is_digit(byte_of(second, 2));", ";"),
+    Mutant("two digits are a status", MESSAGE, " && is_digit(byte_of(second, 2));", ";"),
     Mutant("a cut status line is wrong", MESSAGE, "if (length < STATUS_LINE && !cut)", "if (length < STATUS_LINE)"),
     # row 14
     Mutant("methods in upper case only", MESSAGE, "#define IS(name) ((fold(first)", "#define IS(name) ((first"),
-    Mutant("OPTIONSX is OPTIONS", MESSAGE, "if (!length || is_token(behind)) {", "if (!length) {"),
-    Mutant("only a blank ends a method", MESSAGE, "if (!length || is_token(behind)) {", "if (!length || behind != ' ') {"),
-    Mutant("SUBSCRIBE by eight letters", MESSAGE, " && (byte_of(second, 0) | 0x20) == 'e')", ")"),
+    Mutant("OPTIONSX is OPTIONS", MESSAGE, "if (!length || (behind != ' ' && is_token(behind))) {", "if (!length) {"),
+    Mutant("only a blank ends a method", MESSAGE, "if (!length || (behind != ' ' && is_token(behind))) {", "if (!length || behind != ' ') {"),
+    Mutant("SUBSCRIBE by eight letters", MESSAGE, " && (byte_of(word_before(view, at + WORD, end), 0) | 0x20) == 'e';", ";"),
     Mutant("trusted sources are kept out", LOGIC, "if (!(flags & MESSAGE_TRUSTED) && books", "if (books", "lists"),
     Mutant("stealth needs a whole line", LOGIC, "if (is_method_read(token)) {", "if (is_method_read(token) && is_followed_by_space(token)) {"),
     # rows 15 to 18
@@ -89,6 +91,7 @@ MUTANTS = (
     Mutant("a TAB behind the method is wrong", MESSAGE, " || TOKEN_BEHIND(token) == '\\t')", ")", "fuzz"),
     Mutant("a cut line is malformed", LOGIC, "if (line > VIEW_MAX || (line == end && cut))", "if (line > VIEW_MAX)"),
     Mutant("lines end with LF only", TEXT, "zero_bytes(word ^ EACH_BYTE * '\\r') | ", ""),
+    Mutant("a TAB ends the search for a line end", TEXT, "at + lowest(word) : line_end_long(view->ctx, at, end);", "at + lowest(word) : end;"),
     Mutant("a line without an end is right", LOGIC, "if (enforced && (line == end || !ends_with_version", "if (enforced && (!ends_with_version"),
     Mutant("any version", LOGIC, " || !ends_with_version(view, at, line)))", "))"),
     Mutant("versions of one digit only", MESSAGE, "return ends_with_long_version(view->ctx, from, end);", "return false;"),
@@ -116,9 +119,9 @@ MUTANTS = (
     Mutant("without a socket it's lost", LOGIC, "rx_queue_index, XDP_PASS) == XDP_REDIRECT", "rx_queue_index, XDP_PASS) >= XDP_PASS", "afxdp"),
     Mutant("several buffers are redirected", LOGIC, "if (in_buffers() && frame_length(view)", "if (0 && frame_length(view)", "afxdp"),
     # counting
-    Mutant("audit drops", COUNT, "return audit ? XDP_PASS : XDP_DROP;", "return XDP_DROP;"),
-    Mutant("audit counts as dropped", COUNT, "count_packet(books->stats, view, reason, drop && audit);", "count_packet(books->stats, view, reason, false);"),
-    Mutant("audit counts as malformed", COUNT, "counter_of(reason, drop && !audit)", "counter_of(reason, drop)"),
+    Mutant("audit drops", COUNT, "if (books->settings->flags & SETTING_AUDIT) {", "if (0) {"),
+    Mutant("audit counts as dropped", COUNT, "counts = books->stats->would_drop;", ";"),
+    Mutant("audit counts as malformed", COUNT, "counts = books->stats->would_drop;", "counts = books->stats->would_drop, counter = COUNTER_MALFORMED;"),
     Mutant("what is limited counts as malformed", COUNT, " || reason == REASON_RATE_LIMIT)", ")", "rate"),
     Mutant("bytes are packets", COUNT, "count->bytes += frame_length(view);", "count->bytes++;", "counting"),
     Mutant("methods are not counted", COUNT, "stats->methods[method % METHOD_SLOTS]++;", "(void)stats; (void)method;", "counting"),

@@ -15,7 +15,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
 COMPILERS = ("clang-14", "clang-19")
-VERIFIED, VERIFIED_WITH_FRAGS = 38_000, 60_000
+VERIFIED, VERIFIED_WITH_FRAGS = 36_000, 52_000
 SETTINGS = {"stealth_methods": harness.mask("OPTIONS"), "malformed_scope": 1}
 
 
