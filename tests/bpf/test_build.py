@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import shutil
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import frames as f
 import harness
 import pytest
+import verifier
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi as abi
 
@@ -80,6 +82,13 @@ def test_nothing_is_relocated_against_the_kernel(object_file: Path) -> None:
     header = struct.unpack_from("=HBBIIIIIII", sections(object_file)[".BTF.ext"])
     assert header[0] == 0xEB9F
     assert header[-1] == 0, "bytes of CO-RE relocations"
+
+
+def test_what_it_takes_the_verifier_is_recorded(object_file: Path, record_property: Callable[[str, object], None]) -> None:
+    found = verifier.effort(object_file)
+    for name, number in found.items():
+        record_property(name, number)
+    assert 0 < found["peak_states"] <= found["states"] <= found["instructions"] < VERIFIED
 
 
 @pytest.mark.parametrize("frags", [False, True], ids=["plain", "frags"])
