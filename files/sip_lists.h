@@ -26,20 +26,23 @@ static __always_inline void note_hit(struct list_entry *entry, __u64 now)
 		entry->last_seen = now;
 }
 
+/* What an entry says right now; if it says anything, it decides about this packet. */
+static __always_inline __u32 decided_by(struct list_entry *entry)
+{
+	__u64 now = bpf_jiffies64();
+	__u32 lists = lists_of(entry, now);
+
+	if (lists)
+		note_hit(entry, now);
+	return lists;
+}
+
 /* The lists a source is on by its own address; 0 for none. */
 static __always_inline __u32 host_lists(void *hosts, const void *address)
 {
 	struct list_entry *entry = bpf_map_lookup_elem(hosts, address);
-	__u64 now;
-	__u32 lists;
 
-	if (!entry)
-		return 0;
-	now = bpf_jiffies64();
-	lists = lists_of(entry, now);
-	if (lists)
-		note_hit(entry, now);
-	return lists;
+	return entry ? decided_by(entry) : 0;
 }
 
 /* The lists of the longest live prefix of a source. key starts with the length to begin from. */
@@ -47,17 +50,13 @@ static __always_inline __u32 prefix_lists(void *prefixes, __u32 *key)
 {
 	for (int i = 0; i < EXPIRED_PREFIXES_MAX; i++) {
 		struct list_entry *entry = bpf_map_lookup_elem(prefixes, key);
-		__u64 now;
 		__u32 lists;
 
 		if (!entry)
 			return 0;
-		now = bpf_jiffies64();
-		lists = lists_of(entry, now);
-		if (lists) {
-			note_hit(entry, now);
+		lists = decided_by(entry);
+		if (lists)
 			return lists;
-		}
 		if (!entry->prefix_len)
 			return 0;
 		*key = entry->prefix_len - 1;
