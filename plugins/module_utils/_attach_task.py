@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Outcome, Wanted, attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Outcome, Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
 __all__ = ("ARGUMENT_SPEC", "attach_task")

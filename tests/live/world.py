@@ -20,8 +20,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, REASON_SLOTS, REASONS
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.live import packets
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
 

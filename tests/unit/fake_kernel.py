@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LISTS, MAPS, PROGRAM_NAME, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -26,6 +25,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, 
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import check_shape, host_path
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Live, Wanted, plan_attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, Wanted, plan_attach
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
 ETH0 = Interface("eth0", 2, "virtio_net", 1500, "up")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, PROGRAM_NAME
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import BIG_MTU, NO_NATIVE, FakeKernel
 

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefix
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters

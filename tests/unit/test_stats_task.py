@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import METHODS, REASONS
-from ansible_collections.vos.fastpath.plugins.module_utils._attach import Wanted, attach
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import CPUS, FakeKernel

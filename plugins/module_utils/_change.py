@@ -1,0 +1,113 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Putting programs on interfaces and taking them off, and putting back what was there where that fails."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, words_of
+
+__all__ = ("all_or_nothing", "attach_first", "set_program", "take_off", "verify")
+
+_FIRST = bytes(4)
+_TAKEN = (errno.EBUSY, errno.EEXIST)  # somebody else was there first: no reason to try another mode
+
+
+@contextlib.contextmanager
+def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
+    """Where one interface can't be brought to what is wanted, put all of them back as they were."""
+    with contextlib.ExitStack() as stack:
+        olds = [stack.enter_context(kernel.opened(live.program.prog_id)) if live.program else NOTHING for live in lives]
+        pinned = [kernel.is_pinned(live.interface.ifindex) for live in lives]
+        fresh = not kernel.is_pinned()
+        try:
+            yield
+        except FastpathError:
+            for live, old, keep in zip(lives, olds, pinned):
+                _put_back(kernel, live, old)
+                if not keep:
+                    kernel.forget(live.interface.ifindex)
+            if fresh:
+                kernel.forget()
+            raise
+
+
+def _put_back(kernel: Kernel, live: Live, old: int) -> None:
+    """Attach what was attached before; C(old) is its file descriptor. What somebody else attached meanwhile stays."""
+    before, now, interface = live.program, kernel.attached(live.interface.ifindex), live.interface
+    if now is not None and now.ours and (before is None or now.prog_id != before.prog_id):
+        same_mode = before is not None and before.mode == now.mode
+        with kernel.opened(now.prog_id) as new:
+            set_program(kernel, interface, now.mode, old if same_mode else NOTHING, new)
+        now = now if same_mode else None
+    if now is None and before is not None:
+        set_program(kernel, interface, before.mode, old, NOTHING)
+    if before is not None and live.settings is not None:
+        with kernel.map_by_id(before.maps["xdp_settings"]) as opened:
+            opened.update(_FIRST, live.settings.pack())
+
+
+def attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.Tuple[str, t.Optional[str]]:
+    """Attach where nothing is. Returns the mode and, after a fall-back, why the driver refused native."""
+    if mode != "auto":
+        set_program(kernel, interface, mode, fd, NOTHING)
+        return mode, None
+    try:
+        kernel.attach(interface.ifindex, "native", fd, NOTHING)
+        return "native", None
+    except Refused as refused:
+        if refused.code in _TAKEN:
+            raise _not_attached(interface.name, "native", refused) from refused
+        set_program(kernel, interface, "generic", fd, NOTHING)
+        return "generic", refused.words
+
+
+def set_program(kernel: Kernel, interface: Interface, mode: str, fd: int, expected: int) -> None:
+    try:
+        kernel.attach(interface.ifindex, mode, fd, expected)
+    except Refused as refused:
+        raise _not_attached(interface.name, mode, refused) from refused
+
+
+def take_off(kernel: Kernel, live: Live, attached: bool) -> None:
+    program, interface = live.program, live.interface
+    if program is not None and attached:
+        with kernel.opened(program.prog_id) as expected:
+            set_program(kernel, interface, program.mode, NOTHING, expected)
+        left = kernel.attached(interface.ifindex)
+        if left is not None:
+            reason = "after detaching, %s is still there" % words_of(left)
+            raise FastpathError(interface.name, reason, "Look at 'ip -details link show'")
+    kernel.forget(interface.ifindex)
+
+
+def verify(kernel: Kernel, interface: Interface, mode: str, prog_id: int) -> None:
+    found = kernel.attached(interface.ifindex)
+    if found is None or (found.mode, found.prog_id) != (mode, prog_id):
+        there = words_of(found) if found else "nothing"
+        reason = "the kernel accepted program %d (%s), but %s is attached" % (prog_id, mode, there)
+        raise FastpathError(interface.name, reason, "See who else manages XDP on this interface")
+
+
+def _not_attached(name: str, mode: str, refused: Refused) -> FastpathError:
+    remedies = {
+        errno.EOPNOTSUPP: "Use mode=auto or mode=generic",
+        errno.ERANGE: "Lower the MTU, or use mode=generic",
+        errno.EINVAL: "Lower the MTU, or use mode=generic",
+        errno.EPERM: "Run as root (CAP_NET_ADMIN, CAP_BPF, CAP_PERFMON)",
+    }
+    if mode == "offload":
+        remedies[errno.EINVAL] = "This NIC does not execute BPF, use mode=auto"
+    remedy = remedies.get(refused.code, "See 'ip -details link show dev %s', then run the task again" % name)
+    reason = "the kernel refused to change its XDP program (%s): %s" % (mode, refused.words)
+    return FastpathError(name, reason, remedy, errno=refused.code)

@@ -1,0 +1,124 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What is on an interface, what is wanted there, and the steps from one to the other, in words too. Nothing here changes anything."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import CONFIG, PROGRAM_NAME, SETTINGS
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+
+__all__ = ("Live", "Outcome", "Wanted", "actions_of", "plan_attach", "predicted", "read_live", "words_of")
+
+
+class Wanted(t.NamedTuple):
+    """What an operator wants on interfaces."""
+
+    object_path: str
+    mode: str = "auto"
+    config: Config = Config()
+    settings: Settings = Settings()
+    force: bool = False
+    allow_empty_allowlist: bool = False
+
+
+class Live(t.NamedTuple):
+    """An interface and what is on it."""
+
+    interface: Interface
+    program: t.Optional[Program]
+    config: t.Optional[Config] = None
+    settings: t.Optional[Settings] = None
+
+    def describe(self) -> t.Dict[str, t.Any]:
+        """Return it as plain data, for results and diffs."""
+        found: t.Dict[str, t.Any] = {"attached": self.program is not None}
+        if self.program is not None:
+            found.update(mode=self.program.mode, prog_id=self.program.prog_id, prog_name=self.program.name)
+            found.update(tag=self.program.tag, ours=self.program.ours)
+        if self.config is not None and self.settings is not None:
+            found.update(self.config._asdict(), **self.settings._asdict())
+        return found
+
+
+class Outcome(t.NamedTuple):
+    """One interface before and after, and what was done, in words."""
+
+    before: Live
+    after: t.Dict[str, t.Any]
+    actions: t.Tuple[str, ...]
+    native_refused: t.Optional[str] = None
+
+
+def read_live(kernel: Kernel, name: str) -> Live:
+    """Read what is on an interface. Raises FastpathError where there is no such interface."""
+    interface = kernel.interface(name)
+    program = kernel.attached(interface.ifindex)
+    if program is None or not program.ours:
+        return Live(interface, program)
+    config, settings = kernel.read_first(program.maps[".rodata"]), kernel.read_first(program.maps["xdp_settings"])
+    if (len(config), len(settings)) != (CONFIG.size, SETTINGS.size):
+        return Live(interface, program)  # another version's: to be replaced, whatever it says
+    return Live(interface, program, Config.unpack(config), Settings.unpack(settings))
+
+
+def plan_attach(live: Live, wanted: Wanted, tag: str, shares_lists: bool = True) -> t.Tuple[str, ...]:
+    """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure).
+
+    C(tag) is that of the program to be, C(shares_lists) whether the one there goes by this host's lists. A live filter is
+    replaced in place; only another mode, which the kernel can't change in place, takes it off for a moment, and only where
+    that mode was asked for by name.
+    """
+    program = live.program
+    if program is None:
+        return ("attach",)
+    if not program.ours and not wanted.force:
+        raise _foreign(live.interface.name, program)
+    if wanted.mode not in ("auto", program.mode):
+        return ("detach", "attach")
+    if not (program.ours and shares_lists) or (program.tag, live.config) != (tag, wanted.config):
+        return ("replace",)
+    return () if live.settings == wanted.settings else ("configure",)
+
+
+def predicted(live: Live, wanted: Wanted, tag: str, steps: t.Tuple[str, ...]) -> Outcome:
+    after = live.describe()
+    if steps and steps != ("configure",):
+        after.pop("prog_id", None)  # the kernel has not numbered it yet
+    if steps:
+        mode = live.program.mode if live.program and "attach" not in steps else wanted.mode
+        after.update(attached=True, mode=mode, prog_name=PROGRAM_NAME, tag=tag, ours=True, **wanted.config._asdict())
+        after.update(wanted.settings._asdict())
+    return Outcome(live, after, actions_of(live, wanted.mode, steps))
+
+
+def actions_of(live: Live, mode: str, steps: t.Tuple[str, ...]) -> t.Tuple[str, ...]:
+    name, program = live.interface.name, live.program
+    words = {
+        "attach": "attach to %s (%s)" % (name, mode),
+        "configure": "change the settings of %s" % name,
+    }
+    if program is not None:
+        words["detach"] = "detach %s from %s" % (words_of(program), name)
+        words["replace"] = "replace %s on %s in place" % (words_of(program), name)
+    return tuple(words[step] for step in steps)
+
+
+def words_of(program: Program) -> str:
+    return "program %d (%s, tag %s, %s)" % (program.prog_id, program.name or "no name", program.tag, program.mode)
+
+
+def _foreign(name: str, program: Program) -> FastpathError:
+    flag = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"}.get(program.mode, "xdp")
+    return FastpathError(
+        name,
+        "%s is attached, and it is not ours" % words_of(program),
+        "Remove it (ip link set dev %s %s off), or set force=true to have it replaced" % (name, flag),
+    )
