@@ -37,7 +37,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import (
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
-__all__ = ("attach", "detach")
+__all__ = ("attach", "detach", "shares_lists")
 
 _FIRST = bytes(4)
 
@@ -49,7 +49,7 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
     lives = [read_live(kernel, name) for name in names]
     if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
         return [predicted(live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
-    shared = [_shares_lists(kernel, live) for live in lives]
+    shared = [shares_lists(kernel, live) for live in lives]
     with contextlib.ExitStack() as stack:
         candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
         plans = [plan_attach(live, wanted, new.tag, same) for live, new, same in zip(lives, candidates, shared)]
@@ -129,7 +129,7 @@ def _existing(kernel: Kernel, live: Live, name: str) -> t.Optional[Map]:
     return found
 
 
-def _shares_lists(kernel: Kernel, live: Live) -> bool:
+def shares_lists(kernel: Kernel, live: Live) -> bool:
     """Whether our program goes by the lists that are pinned; it does not if somebody removed the pins meanwhile."""
     program = live.program
     if program is None or not program.ours:

@@ -70,6 +70,9 @@ def _parse(place: str, text: str) -> Prefix:
 
 def texts_of(table: str, keys: t.Iterable[bytes], most: int) -> t.List[str]:
     """Return the first so many keys as people write them."""
+    if table.startswith("hosts_"):
+        family = FAMILIES[table[len("hosts_"):]][0]
+        return [socket.inet_ntop(family, key) for _number, key in zip(range(most), keys)]
     return [str(Prefix.from_key(table, key)) for _number, key in zip(range(most), keys)]
 
 

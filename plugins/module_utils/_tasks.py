@@ -8,17 +8,16 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 
-__all__ = ("Task", "locked", "run")
+__all__ = ("Task", "run")
 
-LOCK = "/run/vos-fastpath.lock"
 _REMEDY = "Run as root with CAP_SYS_ADMIN, CAP_NET_ADMIN and CAP_BPF; if somebody else changed something meanwhile, run it again"
 
 Task = t.Callable[[t.Dict[str, t.Any], bool], t.Dict[str, t.Any]]
@@ -39,20 +38,6 @@ def run(argument_spec: t.Dict[str, t.Any], task: Task, reads_only: bool = False,
     for warning in result.pop("warnings", ()):
         module.warn(warning)
     module.exit_json(**result)
-
-
-@contextlib.contextmanager
-def locked(path: str) -> t.Iterator[None]:
-    """Wait until nobody else changes this host's filter. The lock goes with the process, however it ends."""
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise FastpathError(path, "the lock can't be opened: " + reason_of(error), "See what is there") from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _require_root() -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
 
@@ -138,3 +139,11 @@ def built(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory)
     assert result["changed"]
     assert build_task(params, False)["changed"] is False
     return str(result["object"])
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> Saved:
+    """A host that keeps what it is to have."""
+    found = Saved(str(tmp_path / "etc"))
+    found.install()
+    return found

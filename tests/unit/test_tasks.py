@@ -16,7 +16,8 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._tasks import LOCK, Task, locked, run
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
+from ansible_collections.vos.fastpath.plugins.module_utils._tasks import Task, run
 
 SPEC = {"number": {"type": "int", "default": 1}}
 

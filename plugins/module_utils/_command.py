@@ -1,0 +1,126 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""C(vos-fastpath), the command on the host: its words and options, and what its exit codes mean.
+
+What a subcommand does is in a unit of its own, which is imported when it is called: starting has to be quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+
+__all__ = ("Answer", "COMMANDS", "Call", "EXIT_CODES", "PROGRAM", "main", "make_parser")
+
+PROGRAM = "vos-fastpath"
+SUCCESS, FAILURE, USAGE, DIFFERENT = 0, 1, 2, 3
+EXIT_CODES = {
+    SUCCESS: "Done, or all is as it is to be.",
+    FAILURE: "It could not be done; standard error says what, why and what to do. Nothing was changed.",
+    USAGE: "The command line is wrong.",
+    DIFFERENT: "The host is not as it is to be: status and verify found a difference, or restore and verify --repair left one.",
+}
+_UNITS = "ansible_collections.vos.fastpath.plugins.module_utils."
+_REMEDY = "Run it as root; if somebody else changed something meanwhile, run it again"
+
+
+class Answer(t.NamedTuple):
+    """What a subcommand has to say."""
+
+    result: t.Dict[str, t.Any]
+    """For --json."""
+    lines: t.Iterable[str]
+    """For people."""
+    code: int = SUCCESS
+
+
+class Call(t.NamedTuple):
+    """What a subcommand is given."""
+
+    options: argparse.Namespace
+    kernel: t.Any
+    """A C(_kernel.Kernel)."""
+    saved: t.Any
+    """A C(_saved.Saved)."""
+
+
+class Command(t.NamedTuple):
+    """A subcommand."""
+
+    help: str
+    unit: str
+    """The unit whose C(NAME_command(call) -> Answer) does it."""
+    options: t.Tuple[t.Tuple[t.Tuple[str, ...], t.Dict[str, t.Any]], ...] = ()
+    """As argparse takes them."""
+
+
+COMMANDS: t.Dict[str, Command] = {
+    "status": Command("say whether each interface is filtered as it is to be, and what was changed by hand", "_command_status"),
+}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser, of which the man page and the completion are made, too."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print the result as JSON")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Look after the SIP filter of this host.", allow_abbrev=False)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        sub = commands.add_parser(name, help=command.help, description=command.help, parents=[common], allow_abbrev=False)
+        for flags, settings in command.options:
+            sub.add_argument(*flags, **settings)
+    return parser
+
+
+def main(arguments: t.Optional[t.Sequence[str]] = None, kernel: t.Any = None, saved: t.Any = None) -> int:
+    """Be the command; returns its exit code."""
+    options = make_parser().parse_args(arguments)
+    unit = importlib.import_module(_UNITS + COMMANDS[options.command].unit)
+    try:
+        answer: Answer = getattr(unit, options.command + "_command")(Call(options, kernel or _kernel(), saved or _saved()))
+        _say(answer, options.json)
+    except FastpathError as error:
+        return _failed(str(error), options.json)
+    except BrokenPipeError:  # somebody looked at the first lines only
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return SUCCESS
+    except OSError as error:
+        return _failed(str(FastpathError(str(error.filename or "The kernel"), reason_of(error), _REMEDY)), options.json)
+    return answer.code
+
+
+def _kernel() -> t.Any:
+    from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+
+    return Kernel()
+
+
+def _saved() -> t.Any:
+    from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
+
+    return Saved()
+
+
+def _say(answer: Answer, as_json: bool) -> None:
+    if as_json:
+        print(json.dumps(answer.result, indent=2, sort_keys=True))
+    else:
+        for line in answer.lines:
+            print(line)
+    sys.stdout.flush()
+
+
+def _failed(message: str, as_json: bool) -> int:
+    if as_json:
+        print(json.dumps({"error": message}))
+    print("%s: %s" % (PROGRAM, message), file=sys.stderr)
+    return FAILURE

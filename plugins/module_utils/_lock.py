@@ -1,0 +1,33 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""One writer at a time: the lock that modules, the command and the units hold while they change this host's filter."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+
+__all__ = ("LOCK", "locked")
+
+LOCK = "/run/vos-fastpath.lock"
+
+
+@contextlib.contextmanager
+def locked(path: str) -> t.Iterator[None]:
+    """Wait until nobody else changes this host's filter. The lock goes with the process, however it ends."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise FastpathError(path, "the lock can't be opened: " + reason_of(error), "See what is there") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)

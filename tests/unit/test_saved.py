@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""What a host is to have is on its disk, for people and for the next boot."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted, collect, empty
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+
+ETH0 = SavedInterface("auto", "/o", "5ha", "7a9", Config((5060, 5080)), Settings(("OPTIONS",), audit=True, rate_limit=100))
+
+
+def test_it_is_installed_once_and_removed_without_a_trace(tmp_path: Path) -> None:
+    saved = Saved(str(tmp_path / "vos-fastpath"))
+    assert (saved.installed(), saved.interfaces(), saved.entries("block")) == (False, {}, empty())
+    assert (saved.install(), saved.installed(), saved.install()) == (True, True, False)
+    saved.local.record([Note("audit", "", True)])
+    assert len(saved.remove()) == 4
+    assert (os.listdir(tmp_path), saved.remove()) == ([], [])
+
+
+def test_what_somebody_keeps_there_stays(saved: Saved) -> None:
+    Path(saved.path("notes.txt")).write_text("mine")
+    saved.remove()
+    assert os.listdir(saved.folder) == ["notes.txt"]
+
+
+def test_interfaces_are_read_as_they_were_kept(saved: Saved) -> None:
+    with saved.keep_interfaces({"eth0": ETH0}):
+        assert saved.interfaces() == {"eth0": ETH0}
+    assert saved.interfaces() == {"eth0": ETH0}
+    assert json.loads(Path(saved.path("desired.json")).read_text())["interfaces"]["eth0"]["ports"] == [5060, 5080]
+
+
+def test_what_the_kernel_refused_is_not_kept_and_what_is_equal_not_written(saved: Saved) -> None:
+    with pytest.raises(FastpathError), saved.keep_interfaces({"eth0": ETH0}):
+        raise FastpathError("eth0", "refused", "")
+    assert saved.interfaces() == {}
+    before = os.stat(saved.path("desired.json")).st_ino
+    with saved.keep_interfaces({}):
+        assert os.stat(saved.path("desired.json")).st_ino == before
+
+
+def keep(saved: Saved, entries: Wanted) -> bool:
+    kept = saved.keep_entries("block", entries)
+    if kept is None:
+        return False
+    with kept:
+        return True
+
+
+def test_a_list_is_text_that_a_person_reads(saved: Saved) -> None:
+    entries, _duplicates = collect(
+        ["192.0.2.1", "198.51.100.0/24", "2001:db8::1", "2001:db8:1::/48"], [("", "192.0.2.9", 1700000000.0)], 0.0
+    )
+    assert (keep(saved, entries), keep(saved, entries)) == (True, False)
+    text = Path(saved.path("block.list")).read_text().splitlines()
+    assert text[0].startswith("# The blocklist as Ansible manages it, 5 entries.")
+    assert text[1:] == ["192.0.2.1", "192.0.2.9, 2023-11-14T22:13:20Z", "2001:db8::1", "198.51.100.0/24", "2001:db8:1::/48"]
+    assert saved.entries("block") == entries
+    assert saved.entries("allow") == empty()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("no JSON", "it can't be read: Expecting value"),
+        ('{"format": 2}', "its format is 2, and this version knows 1"),
+        ("[]", "it can't be read"),
+        ('{"format": 1, "interfaces": {"eth0": {}}}', "'ports'"),
+        ('{"format": 1, "interfaces": {"eth0": {"ports": [0], "af_xdp": true}}}', "a UDP port is from 1 to 65535"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_with_a_remedy(saved: Saved, text: str, words: str) -> None:
+    Path(saved.path("desired.json")).write_text(text)
+    with pytest.raises(FastpathError, match=words):
+        saved.interfaces()
+    Path(saved.path("block.list")).write_text("192.0.2.300\n")
+    with pytest.raises(FastpathError, match=r"block.list: it can't be read: .*192.0.2.300.* Run the play that made it again"):
+        saved.entries("block")
