@@ -11,7 +11,7 @@ import contextlib
 import os
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     all_or_nothing,
     attach_first,
@@ -20,26 +20,41 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     verify,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
+from ansible_collections.vos.fastpath.plugins.module_utils._migrate import Place, moved, places
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
+from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path, interface_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import (
     Live,
     Outcome,
     Wanted,
     actions_of,
+    check_modes,
     plan_attach,
     predicted,
     read_live,
     words_of,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
 __all__ = ("attach", "detach", "shares_lists")
 
 _FIRST = bytes(4)
+_CHANGED = {"attach", "replace"}
+
+Places = t.Mapping[str, Place]
+
+
+class Ready(t.NamedTuple):
+    """An interface, what would run there, on which maps, and the steps to it."""
+
+    live: Live
+    loaded: Candidate
+    places: Places
+    """Of this interface."""
+    steps: t.Tuple[str, ...]
 
 
 def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
@@ -49,48 +64,173 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
     lives = [read_live(kernel, name) for name in names]
     if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
         return [predicted(live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
-    shared = [shares_lists(kernel, live) for live in lives]
     with contextlib.ExitStack() as stack:
-        candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
-        plans = [plan_attach(live, wanted, new.tag, same) for live, new, same in zip(lives, candidates, shared)]
+        host = stack.enter_context(places(kernel, host_path(), HOST_MAPS, kernel.host_map))
+        if any(place.old for place in host.values()):
+            _check_unshared(kernel, names, "The lists are of another version", "would go on with the old ones")
+        all_ready = [stack.enter_context(_ready(kernel, live, wanted, host)) for live in lives]
+        tidy, gone = _host_actions(kernel, host), _gone(kernel)
         if check:
-            return [predicted(live, wanted, loaded.tag, steps) for live, loaded, steps in zip(lives, candidates, plans)]
-        stack.enter_context(all_or_nothing(kernel, lives))
-        if any(plans) and kernel.require_host_maps():  # made only now, so that a bad object changes nothing: load on them
-            candidates = [stack.enter_context(_candidate(kernel, live, wanted)) for live in lives]
-        return [_apply(kernel, *each, wanted) for each in zip(lives, candidates, plans)]
+            outcomes = [predicted(each.live, wanted, each.loaded.tag, each.steps) for each in all_ready]
+        else:
+            outcomes = _bring_about(kernel, host, all_ready, wanted, bool(tidy))
+            _forget(kernel, gone)
+    outcomes = [outcome._replace(actions=outcome.actions + _carried(each)) for outcome, each in zip(outcomes, all_ready)]
+    return _with_actions(outcomes, tidy + _gone_words(gone))
+
+
+@contextlib.contextmanager
+def _ready(kernel: Kernel, live: Live, wanted: Wanted, host: Places) -> t.Iterator[Ready]:
+    """Load what is wanted on the maps that the host and this interface have already."""
+    program, ifindex = live.program, live.interface.ifindex
+
+    def find(name: str) -> t.Optional[Map]:
+        if program is not None and program.ours and name in program.maps:
+            return kernel.map_by_id(program.maps[name])
+        return kernel.interface_map(ifindex, name)
+
+    with places(kernel, interface_path(ifindex), INTERFACE_MAPS, find) as own:
+        both = {**host, **own}
+        with kernel.load(wanted.object_path, wanted.config, {name: place.map.fd for name, place in both.items()}) as loaded:
+            stays = program is not None and all(program.maps.get(name) == place.map.info.id for name, place in both.items())
+            pinned = kernel.pinned(ifindex) == _ids(own)
+            yield Ready(live, loaded, own, plan_attach(live, wanted, loaded.tag, stays, pinned))
+
+
+def _bring_about(
+    kernel: Kernel, host: Places, all_ready: t.Sequence[Ready], wanted: Wanted, tidy: bool
+) -> t.List[Outcome]:
+    if not tidy and not any(each.steps for each in all_ready):
+        return [Outcome(each.live, each.live.describe(), ()) for each in all_ready]
+    every = [place for each in all_ready for place in each.places.values()]
+    with moved(kernel, [*host.values(), *every]), all_or_nothing(kernel, [each.live for each in all_ready]):
+        modes = [_apply(kernel, each, wanted) for each in all_ready]
+        kernel.pin(None, _maps(host))
+        for each in all_ready:
+            if each.steps and each.steps != ("configure",):
+                kernel.pin(each.live.interface.ifindex, _maps(each.places))
+        return [_outcome(kernel, each, *mode) for each, mode in zip(all_ready, modes)]
+
+
+def _apply(kernel: Kernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optional[str]]:
+    """Change one interface. Returns the mode and, after a fall-back, why the driver refused native."""
+    live, steps, interface, program = ready.live, ready.steps, ready.live.interface, ready.live.program
+    settings, refused, mode = ready.places["xdp_settings"].map, None, wanted.mode
+    in_use = program is not None and program.maps.get("xdp_settings") == settings.info.id
+    if not in_use:
+        settings.update(_FIRST, wanted.settings.pack())  # before the first packet
+    if program is not None and "attach" not in steps:
+        mode = program.mode
+    if program is not None and {"detach", "replace"} & set(steps):
+        with kernel.opened(program.prog_id) as expected:
+            set_program(kernel, interface, program.mode, ready.loaded.fd if "replace" in steps else NOTHING, expected)
+    if "attach" in steps:
+        mode, refused = attach_first(kernel, interface, ready.loaded.fd, wanted.mode)
+    if in_use and live.settings != wanted.settings:
+        settings.update(_FIRST, wanted.settings.pack())  # live: only when the program is the new one
+    if _CHANGED & set(steps):
+        verify(kernel, interface, mode, ready.loaded.prog_id)
+    return mode, refused
+
+
+def _outcome(kernel: Kernel, ready: Ready, mode: str, refused: t.Optional[str]) -> Outcome:
+    after = read_live(kernel, ready.live.interface.name) if ready.steps else ready.live
+    return Outcome(ready.live, after.describe(), actions_of(ready.live, mode, ready.steps), refused)
+
+
+def _ids(some: Places) -> t.Dict[str, int]:
+    return {name: place.map.info.id for name, place in some.items()}
+
+
+def _maps(some: Places) -> t.Dict[str, Map]:
+    return {name: place.map for name, place in some.items()}
+
+
+def _host_actions(kernel: Kernel, host: Places) -> t.Tuple[str, ...]:
+    """Return what has to be done about lists that are there, in words."""
+    carried = [name for name, place in host.items() if place.old]
+    if carried:
+        return ("carry the lists over to the maps of this version (%s)" % ", ".join(carried),)
+    if any(place.found for place in host.values()) and kernel.pinned() != _ids(host):
+        return ("pin the lists again",)
+    return ()
+
+
+def _carried(ready: Ready) -> t.Tuple[str, ...]:
+    names = [name for name, place in ready.places.items() if place.old]
+    if not names:
+        return ()
+    return ("carry what %s counted over to the maps of this version (%s)" % (ready.live.interface.name, ", ".join(names)),)
+
+
+def _gone(kernel: Kernel) -> t.List[int]:
+    """Return the numbers of interfaces that are no more, but have pins."""
+    there = {kernel.interface(name).ifindex for name in kernel.interfaces()}
+    return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there]
+
+
+def _forget(kernel: Kernel, gone: t.Iterable[int]) -> None:
+    for ifindex in gone:
+        kernel.forget(ifindex)
+
+
+def _gone_words(gone: t.Sequence[int]) -> t.Tuple[str, ...]:
+    return tuple("unpin the maps of interface number %d, which is no more" % ifindex for ifindex in gone)
+
+
+def _with_actions(outcomes: t.List[Outcome], actions: t.Tuple[str, ...]) -> t.List[Outcome]:
+    """Return the outcomes; what was done about the host is said with the last one."""
+    return outcomes[:-1] + [outcomes[-1]._replace(actions=outcomes[-1].actions + actions)]
 
 
 def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
     """Take our program off every interface; another's only with C(force)."""
     if not keep_lists:
-        _check_unused(kernel, names)
-    outcomes = []
-    for name in names:
-        live = read_live(kernel, name)
-        program = live.program
-        mine = program is not None and (program.ours or force)
-        actions = ["detach %s from %s" % (words_of(program), name)] if program and mine else []
-        if kernel.is_pinned(live.interface.ifindex):
-            actions.append("unpin the maps of %s" % name)
-        if actions and not check:
-            take_off(kernel, live, mine)
-        outcomes.append(Outcome(live, {"attached": False} if mine else live.describe(), tuple(actions)))
+        _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
+    lives = [read_live(kernel, name) for name in names]
+    for live in lives:
+        check_modes(live)
+    gone = _gone(kernel)
+    actions: t.Tuple[str, ...] = ()
+    if keep_lists and _lists_are_loose(kernel):
+        actions = ("pin the lists again",)  # they would go with the last program
+        if not check:
+            kernel.require_host_maps()
+    outcomes = [_detach(kernel, live, force, check) for live in lives]
     if not keep_lists and kernel.is_pinned():
-        outcomes[-1] = outcomes[-1]._replace(actions=outcomes[-1].actions + ("remove the lists",))
+        actions = ("remove the lists",)
         if not check:
             kernel.forget()
-    return outcomes
+    if not check:
+        _forget(kernel, gone)
+    return _with_actions(outcomes, actions + _gone_words(gone))
 
 
-def _check_unused(kernel: Kernel, names: t.Sequence[str]) -> None:
+def _detach(kernel: Kernel, live: Live, force: bool, check: bool) -> Outcome:
+    program, name = live.program, live.interface.name
+    mine = program is not None and (program.ours or force)
+    actions = ["detach %s from %s" % (words_of(program), name)] if program and mine else []
+    if kernel.is_pinned(live.interface.ifindex):
+        actions.append("unpin the maps of %s" % name)
+    if actions and not check:
+        take_off(kernel, live, mine)
+    return Outcome(live, {"attached": False} if mine else live.describe(), tuple(actions))
+
+
+def _lists_are_loose(kernel: Kernel) -> bool:
+    """Whether a program goes by lists that somebody unpinned."""
+    with contextlib.ExitStack() as stack:
+        found = {shape.name: kernel.host_map(shape.name) for shape in HOST_MAPS}
+        ids = {name: stack.enter_context(opened).info.id for name, opened in found.items() if opened is not None}
+        return ids != kernel.pinned()
+
+
+def _check_unshared(kernel: Kernel, names: t.Sequence[str], subject: str, reason: str) -> None:
     """Refuse to take the lists from under a filter that is to stay."""
     others = [name for name in kernel.interfaces() if name not in names]
     using = [name for name in others if (program := kernel.attached(kernel.interface(name).ifindex)) and program.ours]
     if using:
-        raise FastpathError(
-            "keep_lists: false", "%s would still carry our filter, which needs them" % ", ".join(using), "Name it too"
-        )
+        raise FastpathError(subject, "%s %s" % (", ".join(using), reason), "Name it too")
 
 
 def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
@@ -102,77 +242,9 @@ def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
         )
 
 
-@contextlib.contextmanager
-def _candidate(kernel: Kernel, live: Live, wanted: Wanted) -> t.Iterator[Candidate]:
-    """Load what is wanted on the maps that the host and this interface have already."""
-    with contextlib.ExitStack() as stack:
-        reuse = {}
-        for name in MAPS:
-            opened = _existing(kernel, live, name)
-            if opened is not None:
-                reuse[name] = stack.enter_context(opened).fd
-        with kernel.load(wanted.object_path, wanted.config, reuse) as candidate:
-            yield candidate
-
-
-def _existing(kernel: Kernel, live: Live, name: str) -> t.Optional[Map]:
-    if name in {shape.name for shape in HOST_MAPS}:
-        return kernel.host_map(name)
-    program = live.program
-    if program is not None and program.ours and name in program.maps:
-        found: t.Optional[Map] = kernel.map_by_id(program.maps[name])
-    else:
-        found = kernel.interface_map(live.interface.ifindex, name)
-    if found is not None and found.shape != MAPS[name]:
-        with found:
-            return None  # another version's: this one starts a new map
-    return found
-
-
 def shares_lists(kernel: Kernel, live: Live) -> bool:
     """Whether our program goes by the lists that are pinned; it does not if somebody removed the pins meanwhile."""
-    program = live.program
+    program, pinned = live.program, kernel.pinned()
     if program is None or not program.ours:
         return True
-    for shape in HOST_MAPS:
-        opened = kernel.host_map(shape.name)
-        if opened is None:
-            return False
-        with opened:
-            if opened.info.id != program.maps.get(shape.name):
-                return False
-    return True
-
-
-def _apply(kernel: Kernel, live: Live, loaded: Candidate, steps: t.Tuple[str, ...], wanted: Wanted) -> Outcome:
-    interface, refused, mode = live.interface, None, wanted.mode
-    in_use = _goes_by_settings_of(kernel, live.program, loaded)
-    if steps and not in_use:
-        _write_settings(kernel, loaded, wanted.settings)  # before the first packet
-    if "replace" in steps and live.program is not None:
-        mode = live.program.mode
-        with kernel.opened(live.program.prog_id) as expected:
-            set_program(kernel, interface, mode, loaded.fd, expected)
-    if "detach" in steps and live.program is not None:
-        with kernel.opened(live.program.prog_id) as expected:
-            set_program(kernel, interface, live.program.mode, NOTHING, expected)
-    if "attach" in steps:
-        mode, refused = attach_first(kernel, interface, loaded.fd, wanted.mode)
-    if steps and in_use:
-        _write_settings(kernel, loaded, wanted.settings)  # live: only when nothing can fail any more
-    if steps and steps != ("configure",):
-        for shape in INTERFACE_MAPS:
-            kernel.pin_interface_map(interface.ifindex, shape.name, loaded.map_fds[shape.name])
-        verify(kernel, interface, mode, loaded.prog_id)
-    after = read_live(kernel, interface.name) if steps else live
-    return Outcome(live, after.describe(), actions_of(live, mode, steps), refused)
-
-
-def _goes_by_settings_of(kernel: Kernel, program: t.Optional[Program], loaded: Candidate) -> bool:
-    with kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as opened:
-        return program is not None and program.maps.get("xdp_settings") == opened.info.id
-
-
-def _write_settings(kernel: Kernel, loaded: Candidate, settings: Settings) -> None:
-    with kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as opened:
-        opened.update(_FIRST, settings.pack())
+    return all(pinned.get(shape.name) == program.maps.get(shape.name) for shape in HOST_MAPS)

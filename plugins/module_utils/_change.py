@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, words_of
 
@@ -28,18 +30,44 @@ def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
     """Where one interface can't be brought to what is wanted, put all of them back as they were."""
     with contextlib.ExitStack() as stack:
         olds = [stack.enter_context(kernel.opened(live.program.prog_id)) if live.program else NOTHING for live in lives]
-        pinned = [kernel.is_pinned(live.interface.ifindex) for live in lives]
-        fresh = not kernel.is_pinned()
+        folders = [None, *(live.interface.ifindex for live in lives)]
+        pinned = [_pinned(kernel, stack, ifindex) for ifindex in folders]
         try:
             yield
-        except FastpathError:
-            for live, old, keep in zip(lives, olds, pinned):
-                _put_back(kernel, live, old)
-                if not keep:
-                    kernel.forget(live.interface.ifindex)
-            if fresh:
-                kernel.forget()
+        except (FastpathError, OSError) as error:
+            undo = [functools.partial(_put_back, kernel, live, old) for live, old in zip(lives, olds)]
+            undo += [functools.partial(_pin_back, kernel, *each) for each in zip(folders, pinned)]
+            left = [words for words in map(_tried, undo) if words]
+            if left:
+                reason = "%s. What was there before could not be put back altogether" % str(error).rstrip(".")
+                raise FastpathError("Half done", reason, "; ".join(left)) from error
             raise
+
+
+def _tried(undo: t.Callable[[], None]) -> str:
+    """Do it; return what went wrong, since the others are to be put back all the same."""
+    try:
+        undo()
+    except (FastpathError, OSError) as error:
+        return str(error)
+    return ""
+
+
+_Pinned = t.Optional[t.Dict[str, Map]]
+
+
+def _pinned(kernel: Kernel, stack: contextlib.ExitStack, ifindex: t.Optional[int]) -> _Pinned:
+    """Hold what is pinned."""
+    if not kernel.is_pinned(ifindex):
+        return None
+    return {name: stack.enter_context(kernel.map_by_id(number)) for name, number in kernel.pinned(ifindex).items()}
+
+
+def _pin_back(kernel: Kernel, ifindex: t.Optional[int], before: _Pinned) -> None:
+    if before is None:
+        kernel.forget(ifindex)
+    elif kernel.pinned(ifindex) != {name: opened.info.id for name, opened in before.items()}:
+        kernel.pin(ifindex, before)
 
 
 def _put_back(kernel: Kernel, live: Live, old: int) -> None:

@@ -12,8 +12,8 @@ import os
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
+from ansible_collections.vos.fastpath.plugins.module_utils import _adder, _bpf, _pins
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
@@ -25,7 +25,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
-__all__ = ("Kernel", "Program")
+__all__ = ("Kernel", "Program", "find_host_map", "require_host_maps")
 
 _OWN_MAPS = frozenset(("xdp_counters", "xdp_settings"))
 _FIRST = bytes(4)
@@ -103,24 +103,37 @@ class Kernel:
         with self.map_by_id(map_id) as opened:
             return opened.lookup(_FIRST) or b""
 
+    def new_map(self, shape: MapShape) -> Map:
+        """Make a map, which is gone when nothing refers to it any more. Raises C(OSError)."""
+        return Map(_bpf.create_map(shape))
+
+    def add(self, opened: Map, words: t.Sequence[int], rows: t.Iterable[t.Tuple[bytes, t.Sequence[int]]]) -> None:
+        """Add to the 64-bit words (by position in the value) of each entry, whoever else counts there. Raises C(OSError)."""
+        _adder.add(opened.fd, opened.shape.key_size, words, rows)
+
     def host_map(self, name: str) -> t.Optional[Map]:
-        """Open a map that all interfaces share; V(none) where nothing made it yet."""
-        found = _pins.open_pinned(_pins.host_path(name))
-        if found is not None:
-            _pins.check_shape(_pins.host_path(name), found.shape)
-        return found
+        """Open a map that all interfaces share; V(none) where nothing made it yet. See V(find_host_map)."""
+        return find_host_map(self, name, _pins.open_pinned(_pins.host_path(name)))
 
     def interface_map(self, ifindex: int, name: str) -> t.Optional[Map]:
         """Open a map of an interface by its pin."""
         return _pins.open_pinned(_pins.interface_path(ifindex, name))
 
-    def require_host_maps(self) -> t.List[str]:
-        """Make what the lists need. Returns the names of the maps that were not there."""
-        return _pins.require_host_maps()
+    def require_host_maps(self) -> None:
+        """Have all that the lists need, and pinned."""
+        require_host_maps(self)
 
-    def pin_interface_map(self, ifindex: int, name: str, fd: int) -> None:
-        """Make a map of an interface findable for others, and let it outlive the program."""
-        _pins.pin_map(fd, _pins.interface_path(ifindex, name))
+    def pinned(self, ifindex: t.Optional[int] = None) -> t.Dict[str, int]:
+        """Return the ids of the maps that are pinned for an interface, without one for the host, by their names there."""
+        return _pins.pinned(_folder(ifindex))
+
+    def pin(self, ifindex: t.Optional[int], maps: t.Mapping[str, Map]) -> None:
+        """Have exactly these maps pinned there, findable for others; they outlive the program. Raises FastpathError."""
+        _pins.pin_maps(_folder(ifindex), {name: opened.fd for name, opened in maps.items()})
+
+    def pinned_interfaces(self) -> t.List[int]:
+        """Return the numbers of the interfaces for which anything is pinned."""
+        return _pins.interface_folders()
 
     def is_pinned(self, ifindex: t.Optional[int] = None) -> bool:
         """Whether anything of an interface is pinned; without one, anything at all."""
@@ -135,6 +148,43 @@ class Kernel:
         from ansible_collections.vos.fastpath.plugins.module_utils import _netlink
 
         _netlink.attach(ifindex, mode, prog_fd, expected_fd)
+
+
+def find_host_map(kernel: Kernel, name: str, pinned: t.Optional[Map]) -> t.Optional[Map]:
+    """Return the map that all interfaces share: by its pin or, where somebody removed that, of the program that goes by it.
+
+    It can be of an older version, with shorter values or fewer entries. Raises FastpathError where it is none of that.
+    """
+    found = pinned
+    if found is None:
+        program = _program_of_lists(kernel)
+        if program is None or name not in program.maps:
+            return None
+        found = kernel.map_by_id(program.maps[name])
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(found)
+        _pins.check_shape(_pins.host_path(name), found.shape)
+        stack.pop_all()
+    return found
+
+
+def _program_of_lists(kernel: Kernel) -> t.Optional[Program]:
+    """Return the program that shares most with what is still pinned; of several, the newest."""
+    pinned = set(kernel.pinned().values())
+    programs = (kernel.attached(kernel.interface(name).ifindex) for name in kernel.interfaces())
+    ours = [program for program in programs if program is not None and program.ours]
+    return max(ours, key=lambda program: (len(pinned.intersection(program.maps.values())), -program.uptime), default=None)
+
+
+def require_host_maps(kernel: Kernel) -> None:
+    """Have all maps of the host: those that are there, others anew."""
+    with contextlib.ExitStack() as stack:
+        opened = {}
+        for shape in HOST_MAPS:
+            found = kernel.host_map(shape.name)
+            opened[shape.name] = stack.enter_context(kernel.new_map(shape) if found is None else found)
+        if kernel.pinned() != {name: each.info.id for name, each in opened.items()}:
+            kernel.pin(None, opened)
 
 
 def _folder(ifindex: t.Optional[int]) -> str:

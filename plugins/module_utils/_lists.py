@@ -62,7 +62,9 @@ class Changes(t.NamedTuple):
 
 
 class TableMap(t.Protocol):
-    """The part of a map that is used here."""
+    """The part of a map that is used here. One of an older version has shorter values."""
+
+    value_size: int
 
     def __enter__(self) -> TableMap: ...
 
@@ -86,7 +88,7 @@ class ListKernel(t.Protocol):
 
     def host_map(self, name: str) -> t.Optional[TableMap]: ...
 
-    def require_host_maps(self) -> t.List[str]: ...
+    def require_host_maps(self) -> None: ...
 
 
 def read(kernel: ListKernel) -> Heads:
@@ -241,7 +243,8 @@ def read_gate(kernel: ListKernel) -> t.Optional[bytes]:
     if opened is None:
         return None
     with opened:
-        return opened.lookup(_FIRST)
+        gate = opened.lookup(_FIRST)
+    return gate and gate.ljust(GATE.size, b"\0")
 
 
 def apply(kernel: ListKernel, current: Heads, changes: Changes) -> None:
@@ -272,7 +275,8 @@ def _values(
     """Return whole values: of those that were there with hits and times as the program has them by now."""
     fresh = {head: head + _NOT_SEEN for head in set(heads.values())}
     seen = _seen(opened, [key for key in keys if key in there], len(there))
-    return [heads[key] + seen[key] if key in seen else fresh[heads[key]] for key in keys]
+    values = (heads[key] + seen[key] if key in seen else fresh[heads[key]] for key in keys)
+    return list(values) if opened.value_size == LIST_ENTRY.size else [value[: opened.value_size] for value in values]
 
 
 def _seen(opened: TableMap, keys: t.Sequence[bytes], number: int) -> t.Dict[bytes, bytes]:
@@ -287,7 +291,7 @@ def _seen(opened: TableMap, keys: t.Sequence[bytes], number: int) -> t.Dict[byte
 def _set_gate(kernel: ListKernel, gate: bytes) -> None:
     """Tell the program which tables have entries: before the first one, and after the last."""
     with _existing(kernel, _GATE) as opened:
-        opened.update(_FIRST, gate)
+        opened.update(_FIRST, gate[: opened.value_size])
 
 
 def _existing(kernel: ListKernel, name: str) -> TableMap:

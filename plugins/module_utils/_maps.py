@@ -43,9 +43,10 @@ class Map:
         self.fd = fd
         self.info = map_info(fd)
         self.shape = self.info.shape
-        self._value_size = self.shape.value_size
+        self.value_size = self.shape.value_size
+        """Of a per-CPU map, of the values of all CPUs."""
         if self.shape.type in _PERCPU_TYPES:
-            self._value_size = (self.shape.value_size + 7 & ~7) * possible_cpus()
+            self.value_size = (self.shape.value_size + 7 & ~7) * possible_cpus()
 
     def __enter__(self) -> Map:
         return self
@@ -55,7 +56,7 @@ class Map:
 
     def lookup(self, key: bytes) -> t.Optional[bytes]:
         """Return the value (of a per-CPU map: of every possible CPU, one after the other), V(none) if there is none."""
-        value = ctypes.create_string_buffer(self._value_size)
+        value = ctypes.create_string_buffer(self.value_size)
         try:
             self._element(_LOOKUP, key, value)
         except OSError as error:
@@ -81,14 +82,14 @@ class Map:
     def items(self) -> t.Iterator[t.Tuple[bytes, bytes]]:
         """Return every entry."""
         for keys, values, count in self._chunks():
-            yield from zip(_cut(keys, self.shape.key_size, count), _cut(values, self._value_size, count))
+            yield from zip(_cut(keys, self.shape.key_size, count), _cut(values, self.value_size, count))
 
     def heads(self, size: int) -> t.Dict[bytes, bytes]:
         """Return the first bytes of every value by key; equal ones are one object, which keeps a million of them small."""
         found: t.Dict[bytes, bytes] = {}
         same: t.Dict[bytes, bytes] = {}
         for keys, values, count in self._chunks():
-            heads = _cut(values, self._value_size, count, size)
+            heads = _cut(values, self.value_size, count, size)
             found.update(zip(_cut(keys, self.shape.key_size, count), map(same.setdefault, heads, heads)))
         return found
 
@@ -148,14 +149,15 @@ class Map:
             yield self._all_one_by_one()
 
     def _chunks_by_batch(self) -> t.Iterator[_Chunk]:
-        key_size, value_size = self.shape.key_size, self._value_size
-        keys = ctypes.create_string_buffer(key_size * _CHUNK)
-        values = ctypes.create_string_buffer(value_size * _CHUNK)
+        key_size, value_size = self.shape.key_size, self.value_size
+        chunk = min(_CHUNK, self.shape.max_entries)  # the values of many CPUs are large
+        keys = ctypes.create_string_buffer(key_size * chunk)
+        values = ctypes.create_string_buffer(value_size * chunk)
         cursor = ctypes.create_string_buffer(max(key_size, 8))
         position, last = 0, False
         while not last:
             pointers = (position, ctypes.addressof(cursor), ctypes.addressof(keys), ctypes.addressof(values))
-            attr = attributes("QQQQIIQQ", *pointers, _CHUNK, self.fd, 0, 0)
+            attr = attributes("QQQQIIQQ", *pointers, chunk, self.fd, 0, 0)
             last = not self._next_batch(attr)
             count = _count_of(attr)
             yield t.cast(bytes, keys[: count * key_size]), t.cast(bytes, values[: count * value_size]), count

@@ -16,16 +16,30 @@ import os
 import shutil
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, MAPS, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map, get_pinned, pin
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import get_pinned, map_info, pin
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 
-__all__ = ("BPFFS", "check_shape", "host_path", "interface_path", "mounted", "open_pinned", "pin_map", "require_host_maps")
+__all__ = (
+    "BPFFS",
+    "check_shape",
+    "host_path",
+    "interface_folders",
+    "interface_path",
+    "mounted",
+    "open_pinned",
+    "pin_maps",
+    "pinned",
+    "remove",
+)
 
 BPFFS = "/sys/fs/bpf"
 _FOLDER = "vos_fastpath"
 _MAGIC = "bpf"
+_HALF_MADE = "new_"
+_XSKMAP = MAPS["xsks_map"].type
+_START_ANEW = "Remove the filter with state=absent and keep_lists=false, attach it again, and fill the lists again"
 
 
 def host_path(name: str = "") -> str:
@@ -58,46 +72,74 @@ def open_pinned(path: str) -> t.Optional[Map]:
 
 
 def check_shape(path: str, shape: MapShape) -> None:
-    """Compare with what this version defines. Raises FastpathError where a map there has another shape."""
+    """Raise FastpathError where what a map has can't be carried over to the shape that this version defines for it."""
     expected = MAPS[os.path.basename(path)]
-    if shape != expected:
-        raise FastpathError(
-            path,
-            "it was made by another version (%s, this version has %s)" % (_words(shape), _words(expected)),
-            "Remove the filter with state=absent and keep_lists=false, then attach it again",
-        )
+    reason = _misfit(shape, expected)
+    if reason:
+        versions = "%s, this version has %s" % (_words(shape), _words(expected))
+        raise FastpathError(path, "it was made by another version (%s), and %s" % (versions, reason), _START_ANEW)
 
 
-def pin_map(fd: int, path: str) -> None:
-    """Pin a map, in place of what may be pinned there; at no moment is nothing pinned."""
-    folder, name = os.path.split(path)
-    fresh = os.path.join(folder, "new_" + name)
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        if os.path.lexists(fresh):
-            os.unlink(fresh)
-        pin(fd, fresh)
-        os.rename(fresh, path)
-    except OSError as error:
-        raise _refused(path, error) from error
+def _misfit(shape: MapShape, expected: MapShape) -> str:
+    if shape == expected:
+        return ""
+    if (shape.type, shape.key_size) != (expected.type, expected.key_size):
+        return "its entries mean something else now"
+    if shape.type == _XSKMAP:
+        return "AF_XDP sockets can't be carried over"
+    if shape.value_size > expected.value_size or shape.max_entries > expected.max_entries:
+        return "it has more than fits"
+    return ""
 
 
-def require_host_maps() -> t.List[str]:
-    """Make and pin the maps of the host that are not there. Returns the names of those it made."""
+def pinned(folder: str) -> t.Dict[str, int]:
+    """Return the ids of the maps that are pinned in a folder, by their names there; half-made pins too."""
+    found = {}
+    for name in _ours_in(folder):
+        path = os.path.join(folder, name)
+        try:
+            with Map(get_pinned(path)) as opened:
+                found[name] = opened.info.id
+        except OSError as error:
+            raise _refused(path, error) from error
+    return found
+
+
+def pin_maps(folder: str, fds: t.Mapping[str, int]) -> None:
+    """Have exactly these maps pinned in a folder. A pin that is there gives way to the next; at no moment is nothing pinned."""
     if not mounted():
         mount()
-    made = []
-    for shape in HOST_MAPS:
-        found = open_pinned(host_path(shape.name))
-        if found is None:
-            fd = create_map(shape)
-            pin_map(fd, host_path(shape.name))
-            os.close(fd)
-            made.append(shape.name)
-            continue
-        with found:
-            check_shape(host_path(shape.name), found.shape)
-    return made
+    there = pinned(folder)
+    missing = [name for name, fd in fds.items() if there.get(name) != map_info(fd).id]
+    try:
+        for each in (os.path.dirname(folder), folder):
+            os.makedirs(each, mode=0o700, exist_ok=True)
+        for name in _ours_in(folder):
+            if name not in fds:
+                os.unlink(os.path.join(folder, name))
+        for name in missing:  # what can fail, before anything is replaced
+            pin(fds[name], os.path.join(folder, _HALF_MADE + name))
+        for name in missing:
+            os.rename(os.path.join(folder, _HALF_MADE + name), os.path.join(folder, name))
+    except OSError as error:
+        raise _refused(folder, error) from error
+
+
+def _ours_in(folder: str) -> t.List[str]:
+    try:
+        names = os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(name for name in names if name.replace(_HALF_MADE, "", 1) in MAPS)
+
+
+def interface_folders() -> t.List[int]:
+    """Return the numbers of the interfaces for which there are pins."""
+    try:
+        names = os.listdir(host_path())
+    except FileNotFoundError:
+        return []
+    return sorted(int(name[2:]) for name in names if name.startswith("if") and name[2:].isdigit())
 
 
 def mount() -> None:
@@ -122,4 +164,7 @@ def _words(shape: MapShape) -> str:
 
 
 def _refused(path: str, error: OSError) -> FastpathError:
-    return FastpathError(path, reason_of(error), "Run as root, with a BPF filesystem mounted at %s" % BPFFS)
+    remedy = "Run as root, with a BPF filesystem mounted at %s" % BPFFS
+    if error.errno == errno.EROFS:
+        remedy = "Make it writable: mount -o remount,rw %s" % BPFFS
+    return FastpathError(path, reason_of(error), remedy)

@@ -15,7 +15,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import In
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
-__all__ = ("Live", "Outcome", "Wanted", "actions_of", "plan_attach", "predicted", "read_live", "words_of")
+__all__ = ("Live", "Outcome", "Wanted", "actions_of", "check_modes", "plan_attach", "predicted", "read_live", "words_of")
 
 
 class Wanted(t.NamedTuple):
@@ -69,30 +69,42 @@ def read_live(kernel: Kernel, name: str) -> Live:
     return Live(interface, program, Config.unpack(config), Settings.unpack(settings))
 
 
-def plan_attach(live: Live, wanted: Wanted, tag: str, shares_lists: bool = True) -> t.Tuple[str, ...]:
-    """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure).
+def plan_attach(live: Live, wanted: Wanted, tag: str, stays: bool = True, pinned: bool = True) -> t.Tuple[str, ...]:
+    """Return the steps to what is wanted: of V(detach), V(attach), V(replace), V(configure), V(pin).
 
-    C(tag) is that of the program to be, C(shares_lists) whether the one there goes by this host's lists. A live filter is
+    C(tag) is that of the program to be, C(stays) whether the one there goes by the maps that it is to go by, and C(pinned)
+    whether these are where others look for them. A live filter is
     replaced in place; only another mode, which the kernel can't change in place, takes it off for a moment, and only where
     that mode was asked for by name.
     """
     program = live.program
     if program is None:
         return ("attach",)
+    check_modes(live)
     if not program.ours and not wanted.force:
         raise _foreign(live.interface.name, program)
     if wanted.mode not in ("auto", program.mode):
         return ("detach", "attach")
-    if not (program.ours and shares_lists) or (program.tag, live.config) != (tag, wanted.config):
+    if not (program.ours and stays) or (program.tag, live.config) != (tag, wanted.config):
         return ("replace",)
-    return () if live.settings == wanted.settings else ("configure",)
+    configure = () if live.settings == wanted.settings else ("configure",)
+    return configure if pinned else (*configure, "pin")
+
+
+def check_modes(live: Live) -> None:
+    """Refuse where two programs are attached at once: it is not for us to say which of them is to go."""
+    program = live.program
+    if program is not None and program.mode == "multiple":
+        reason = "two programs are attached at once, native and offloaded, %s among them" % words_of(program)
+        remedy = "Take one of them off: ip link set dev %s xdpoffload off (or xdpdrv)" % live.interface.name
+        raise FastpathError(live.interface.name, reason, remedy)
 
 
 def predicted(live: Live, wanted: Wanted, tag: str, steps: t.Tuple[str, ...]) -> Outcome:
     after = live.describe()
-    if steps and steps != ("configure",):
+    if {"attach", "replace"} & set(steps):
         after.pop("prog_id", None)  # the kernel has not numbered it yet
-    if steps:
+    if steps and steps != ("pin",):
         mode = live.program.mode if live.program and "attach" not in steps else wanted.mode
         after.update(attached=True, mode=mode, prog_name=PROGRAM_NAME, tag=tag, ours=True, **wanted.config._asdict())
         after.update(wanted.settings._asdict())
@@ -104,9 +116,10 @@ def actions_of(live: Live, mode: str, steps: t.Tuple[str, ...]) -> t.Tuple[str, 
     words = {
         "attach": "attach to %s (%s)" % (name, mode),
         "configure": "change the settings of %s" % name,
+        "pin": "pin the maps of %s again" % name,
     }
     if program is not None:
-        words["detach"] = "detach %s from %s" % (words_of(program), name)
+        words["detach"] = "detach %s from %s, unfiltered until the next step" % (words_of(program), name)
         words["replace"] = "replace %s on %s in place" % (words_of(program), name)
     return tuple(words[step] for step in steps)
 

@@ -12,19 +12,19 @@ import errno
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LISTS, MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS, MAPS, PROGRAM_NAME, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program, find_host_map, require_host_maps
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
-from ansible_collections.vos.fastpath.plugins.module_utils._pins import check_shape, host_path
+from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
@@ -72,6 +72,7 @@ class FakeMap(Map):
         self.fd = kernel.open("map", map_id)
         self.info = MapInfo(map_id, self.table.shape)
         self.shape = self.table.shape
+        self.value_size = self.shape.value_size * (CPUS if self.shape.type in PERCPU else 1)
 
     def __enter__(self) -> FakeMap:
         return self
@@ -85,7 +86,7 @@ class FakeMap(Map):
     def update(self, key: bytes, value: bytes) -> None:
         values, shape = self.table.values, self.shape
         assert len(key) == shape.key_size, "a key of %s has another size" % shape.name
-        assert len(value) == shape.value_size * (CPUS if shape.type in PERCPU else 1), "a value of %s has another size" % shape.name
+        assert len(value) == self.value_size, "a value of %s has another size" % shape.name
         if key not in values:
             self._make_room()
         self.kernel.wrote("update", shape.name, key)
@@ -140,6 +141,8 @@ class FakeKernel(Kernel):
         self.writes: list[tuple[object, ...]] = []
         self.memory: int | None = None
         """How many more entries there is memory for; None is plenty."""
+        self.read_only = False
+        """Whether nothing can be pinned."""
         self.before_attach: Callable[[], None] | None = None
         self.after_attach: Callable[[], None] | None = None
         """What somebody else does at that moment, once."""
@@ -169,6 +172,15 @@ class FakeKernel(Kernel):
         """Have these on the blocklist."""
         self._list("block", texts)
 
+    def outdate(self, map_id: int, **older: int) -> None:
+        """Have a map of an older version: with shorter values, or fewer entries."""
+        table = self.tables[map_id]
+        cpus, width = CPUS if table.shape.type in PERCPU else 1, table.shape.value_size
+        table.shape = table.shape._replace(**older)
+        kept = dict(list(table.values.items())[: table.shape.max_entries])
+        values = {key: [value[width * cpu :][: table.shape.value_size] for cpu in range(cpus)] for key, value in kept.items()}
+        table.values = {key: b"".join(value) for key, value in values.items()}
+
     def _list(self, name: str, texts: Sequence[str]) -> None:
         assert name in LISTS
         current, (wanted, _duplicates) = read(self), collect(texts, (), 0.0)
@@ -181,6 +193,10 @@ class FakeKernel(Kernel):
         return repr((programs, self.tables, sorted(self.pins.items()), sorted(self.folders)))
 
     # What only the fake needs.
+
+    def is_attached(self, prog_id: int) -> bool:
+        """Whether a program is on any interface."""
+        return any(prog_id in nic.attached.values() for nic in self.nics.values())
 
     def wrote(self, *what: object) -> None:
         """Write a change down."""
@@ -199,8 +215,7 @@ class FakeKernel(Kernel):
 
     def _collect(self) -> None:
         opened = set(self.descriptors.values())
-        attached = {number for nic in self.nics.values() for number in nic.attached.values()}
-        self.codes = {number: code for number, code in self.codes.items() if number in attached or ("prog", number) in opened}
+        self.codes = {number: code for number, code in self.codes.items() if self.is_attached(number) or ("prog", number) in opened}
         used = {number for code in self.codes.values() for number in code.maps.values()} | set(self.pins.values())
         self.tables = {number: table for number, table in self.tables.items() if number in used or ("map", number) in opened}
 
@@ -227,10 +242,11 @@ class FakeKernel(Kernel):
         return dict.fromkeys(("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors"), 7)
 
     def attached(self, ifindex: int) -> Program | None:
-        for mode, prog_id in self._nic(ifindex).attached.items():
+        both = self._nic(ifindex).attached
+        for mode, prog_id in both.items():
             code = self.codes[prog_id]
             ours = code.name == PROGRAM_NAME and {"xdp_counters", "xdp_settings"} <= code.maps.keys()
-            return Program(mode, prog_id, code.name, code.tag, ours, dict(code.maps), 3.5)
+            return Program("multiple" if len(both) > 1 else mode, prog_id, code.name, code.tag, ours, dict(code.maps), 3.5)
         return None
 
     def _nic(self, ifindex: int) -> Nic:
@@ -285,29 +301,57 @@ class FakeKernel(Kernel):
         with self.map_by_id(map_id) as opened:
             return opened.lookup(bytes(4)) or b""
 
+    def new_map(self, shape: MapShape) -> FakeMap:
+        opened = FakeMap(self, map_id := self._new_table(shape))
+        assert map_id == opened.info.id
+        return opened
+
+    def add(self, opened: FakeMap, words: Sequence[int], rows: Iterable[tuple[bytes, Sequence[int]]]) -> None:
+        values = opened.table.values
+        for key, numbers in rows:
+            for word, number in zip(words, numbers, strict=True):
+                raw = values[key]
+                there = int.from_bytes(raw[8 * word : 8 * word + 8], "little")
+                values[key] = raw[: 8 * word] + ((there + number) % (1 << 64)).to_bytes(8, "little") + raw[8 * word + 8 :]
+
     def host_map(self, name: str) -> FakeMap | None:
-        if name not in self.pins:
-            return None
-        check_shape(host_path(name), self.tables[self.pins[name]].shape)
-        return FakeMap(self, self.pins[name])
+        return find_host_map(self, name, self._by_pin(name))
 
     def interface_map(self, ifindex: int, name: str) -> FakeMap | None:
-        map_id = self.pins.get("if%d/%s" % (ifindex, name))
-        return None if map_id is None else FakeMap(self, map_id)
+        return self._by_pin("if%d/%s" % (ifindex, name))
 
-    def require_host_maps(self) -> list[str]:
-        made = [shape for shape in HOST_MAPS if shape.name not in self.pins]
-        for shape in made:
-            self.wrote("make", shape.name)
-            self.pins[shape.name] = self._new_table(shape)
-        self.folders.add("")
-        return [shape.name for shape in made]
+    def _by_pin(self, path: str) -> FakeMap | None:
+        return FakeMap(self, self.pins[path]) if path in self.pins else None
 
-    def pin_interface_map(self, ifindex: int, name: str, fd: int) -> None:
-        self.wrote("pin", ifindex, name)
-        self.folders.update(("", "if%d" % ifindex))
-        self.pins["if%d/%s" % (ifindex, name)] = self.descriptors[fd][1]
+    def require_host_maps(self) -> None:
+        require_host_maps(self)
+
+    def pinned(self, ifindex: int | None = None) -> dict[str, int]:
+        return {name: number for path, number in self.pins.items() for folder, name in [self._place(path)] if folder == self._folder(ifindex)}
+
+    def pin(self, ifindex: int | None, maps: Mapping[str, FakeMap]) -> None:
+        folder, there = self._folder(ifindex), self.pinned(ifindex)
+        if self.read_only:
+            raise FastpathError(host_path(), "Read-only file system (EROFS)", "Run as root")
+        self.folders.update(("", folder))
+        self.pins = {path: number for path, number in self.pins.items() if self._place(path)[0] != folder or self._place(path)[1] in maps}
+        for name, opened in maps.items():
+            if there.get(name) != opened.info.id:
+                self.wrote("pin", ifindex, name)
+                self.pins[(folder + "/" + name).lstrip("/")] = opened.info.id
         self._collect()
+
+    def pinned_interfaces(self) -> list[int]:
+        return sorted(int(name[2:]) for name in self.folders if name)
+
+    @staticmethod
+    def _folder(ifindex: int | None) -> str:
+        return "" if ifindex is None else "if%d" % ifindex
+
+    @staticmethod
+    def _place(path: str) -> tuple[str, str]:
+        folder, _slash, name = path.rpartition("/")
+        return folder, name
 
     def is_pinned(self, ifindex: int | None = None) -> bool:
         return ("" if ifindex is None else "if%d" % ifindex) in self.folders

@@ -51,7 +51,7 @@ def test_the_plan(there: Live, wanted: Wanted, steps: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "flag"), [("native", "xdpdrv"), ("generic", "xdpgeneric"), ("offload", "xdpoffload"), ("multiple", "xdp")]
+    ("mode", "flag"), [("native", "xdpdrv"), ("generic", "xdpgeneric"), ("offload", "xdpoffload")]
 )
 def test_a_foreign_program_is_an_error_that_says_how_to_remove_it(mode: str, flag: str) -> None:
     with pytest.raises(FastpathError) as error:
@@ -60,3 +60,23 @@ def test_a_foreign_program_is_an_error_that_says_how_to_remove_it(mode: str, fla
         f"eth0: program 7 (other, tag {TAG}, {mode}) is attached, and it is not ours. "
         f"Remove it (ip link set dev eth0 {flag} off), or set force=true to have it replaced"
     )
+
+
+@pytest.mark.parametrize("force", [True, False])
+@pytest.mark.parametrize("ours", [True, False])
+def test_of_two_programs_at_once_none_is_touched(ours: bool, force: bool) -> None:
+    with pytest.raises(FastpathError) as error:
+        plan_attach(live("multiple", ours=ours), Wanted("", force=force), TAG)
+    name = "sip_logic" if ours else "other"
+    assert str(error.value) == (
+        f"eth0: two programs are attached at once, native and offloaded, program 7 ({name}, tag {TAG}, multiple) among them. "
+        "Take one of them off: ip link set dev eth0 xdpoffload off (or xdpdrv)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("wanted", "steps"),
+    [(Wanted(""), ("pin",)), (Wanted("", settings=AUDIT), ("configure", "pin")), (Wanted("", config=PORTS), ("replace",))],
+)
+def test_maps_that_somebody_unpinned_are_pinned_again(wanted: Wanted, steps: tuple[str, ...]) -> None:
+    assert plan_attach(live(), wanted, TAG, pinned=False) == steps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, PROGRAM_NAME
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
@@ -193,19 +193,6 @@ def test_an_object_that_is_not_there(kernel: FakeKernel, wanted: Wanted, filter_
     with pytest.raises(FastpathError, match=f"{filter_object}: No such file or directory"):
         attach(kernel, ["eth0"], wanted, check=False)
     assert kernel.state() == before
-
-
-def test_lists_of_another_version_are_an_error(kernel: FakeKernel, wanted: Wanted) -> None:
-    kernel.require_host_maps()
-    kernel.tables[kernel.pins["hosts_v6"]].shape = MAPS["hosts_v6"]._replace(max_entries=10)
-    with pytest.raises(FastpathError) as error:
-        attach(kernel, ["eth0"], wanted, check=False)
-    assert str(error.value) == (
-        "/sys/fs/bpf/vos_fastpath/hosts_v6: it was made by another version (type 1, key 16, value 40, 10 entries, "
-        "this version has type 1, key 16, value 40, 1048576 entries). "
-        "Remove the filter with state=absent and keep_lists=false, then attach it again"
-    )
-    assert kernel.attached(2) is None
 
 
 def test_a_program_without_a_name_is_called_so(kernel: FakeKernel, wanted: Wanted) -> None:

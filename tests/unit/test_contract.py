@@ -8,6 +8,7 @@ import contextlib
 import errno
 import inspect
 import os
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -231,10 +232,11 @@ def test_the_maps_of_a_host_are_made_once(host: Host) -> None:
     kernel = host.kernel
     assert [kernel.host_map(shape.name) for shape in HOST_MAPS] == [None] * 5
     assert not kernel.is_pinned()
-    assert kernel.require_host_maps() == [shape.name for shape in HOST_MAPS]
+    kernel.require_host_maps()
     assert kernel.is_pinned()
+    assert kernel.pinned().keys() == {shape.name for shape in HOST_MAPS}
     with kernel.host_map("hosts_v4") as first:
-        assert kernel.require_host_maps() == []
+        kernel.require_host_maps()
         with kernel.host_map("hosts_v4") as again:
             assert (again.info.id, again.shape) == (first.info.id, MAPS["hosts_v4"])
 
@@ -243,20 +245,26 @@ def test_a_pin_keeps_a_map_and_gives_way_to_the_next(host: Host) -> None:
     kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
     assert kernel.interface_map(ifindex, "xdp_settings") is None
     ids = []
-    for version in (host.version1, host.version2):
-        with kernel.load(version, Config(), {}) as loaded:
-            kernel.pin_interface_map(ifindex, "xdp_settings", loaded.map_fds["xdp_settings"])
+    for _version in range(2):
+        with kernel.new_map(MAPS["xdp_settings"]) as opened:
+            kernel.pin(ifindex, {"xdp_settings": opened})
+            kernel.pin(ifindex, {"xdp_settings": opened})
         with kernel.interface_map(ifindex, "xdp_settings") as pinned:
             ids.append(pinned.info.id)
     assert ids[0] != ids[1]
     assert kernel.is_pinned(ifindex)
+    assert (kernel.pinned(ifindex), kernel.pinned()) == ({"xdp_settings": ids[1]}, {})
+    assert kernel.pinned_interfaces() == [ifindex]
+    with kernel.new_map(MAPS["xdp_counters"]) as opened:
+        kernel.pin(ifindex, {"xdp_counters": opened})
+        assert kernel.pinned(ifindex) == {"xdp_counters": opened.info.id}
 
 
 def test_forgetting_an_interface_keeps_the_lists_and_forgetting_all_does_not(host: Host) -> None:
     kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
     kernel.require_host_maps()
-    with kernel.load(host.version1, Config(), {}) as loaded:
-        kernel.pin_interface_map(ifindex, "xdp_settings", loaded.map_fds["xdp_settings"])
+    with kernel.new_map(MAPS["xdp_settings"]) as opened:
+        kernel.pin(ifindex, {"xdp_settings": opened})
     kernel.forget(ifindex)
     assert (kernel.is_pinned(ifindex), kernel.is_pinned()) == (False, True)
     assert kernel.interface_map(ifindex, "xdp_settings") is None
@@ -278,3 +286,35 @@ def test_interfaces_have_names_numbers_and_counters(host: Host) -> None:
 def test_a_program_that_is_gone_can_not_be_opened(host: Host) -> None:
     with pytest.raises(OSError, match="No such file"), host.kernel.opened(999999):
         pass
+
+
+def test_numbers_are_added_to_what_was_counted(host: Host) -> None:
+    key, other = struct.pack("=I", 3), struct.pack("=I", 4)
+    with host.kernel.new_map(MAPS["xdp_counters"]) as counters:
+        for _time in range(2):
+            host.kernel.add(counters, (0,), [(key, (1 << 40,)), (other, (7,))])
+        sums = {key: sum(struct.unpack("=%dQ" % (len(value) // 8), value)) for key, value in counters.items()}
+        assert (sums[key], sums[other], sum(sums.values())) == (2 << 40, 14, (2 << 40) + 14)
+    with host.kernel.new_map(MAPS["prefixes_v6"]) as table:
+        network = struct.pack("=I", 32) + bytes(range(16))
+        table.update(network, LIST_ENTRY.pack(1, 32, 0, 0, 5, 9))
+        host.kernel.add(table, (3, 4), [(network, (2, (1 << 64) - 1))])
+        assert table.lookup(network) == LIST_ENTRY.pack(1, 32, 0, 0, 7, 8)
+
+
+def test_lists_that_were_unpinned_are_found_in_the_program_that_goes_by_them(host: Host) -> None:
+    kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
+    kernel.require_host_maps()
+    before = kernel.pinned()
+    with contextlib.ExitStack() as stack:
+        reuse = {name: stack.enter_context(kernel.host_map(name)).fd for name in before}
+        loaded = stack.enter_context(kernel.load(host.version1, Config(), reuse))
+        kernel.attach(ifindex, "native", loaded.fd, NOTHING)
+    kernel.forget()
+    assert kernel.pinned() == {}
+    with kernel.host_map("hosts_v6") as found:
+        assert found.info.id == before["hosts_v6"]
+    kernel.require_host_maps()
+    assert kernel.pinned() == before
+    with kernel.opened(kernel.attached(ifindex).prog_id) as there:
+        kernel.attach(ifindex, "native", NOTHING, there)

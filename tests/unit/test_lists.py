@@ -209,7 +209,7 @@ def test_what_is_applied_is_there(kernel: FakeKernel) -> None:
 
 def test_a_table_is_announced_before_its_first_entry_and_until_after_its_last(kernel: FakeKernel) -> None:
     def watched_writes() -> list[tuple[str, str]]:
-        done = [(str(what[0]), str(what[1])) for what in kernel.writes if what[0] != "make"]
+        done = [(str(what[0]), str(what[1])) for what in kernel.writes if what[0] != "pin"]
         kernel.writes.clear()
         return done
 

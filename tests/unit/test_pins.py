@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _pins
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, MAPS, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map, map_info, pin
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
@@ -35,19 +36,39 @@ def test_paths() -> None:
     assert _pins.interface_path(7, "xdp_stats") == f"{FOLDER}/if7/xdp_stats"
 
 
-def test_the_maps_of_the_host_are_made_once() -> None:
-    assert _pins.require_host_maps() == [shape.name for shape in HOST_MAPS]
-    ids = {name: pinned_id(_pins.host_path(name)) for name in sorted(os.listdir(FOLDER))}
-    assert ids.keys() == {shape.name for shape in HOST_MAPS}
+def make(name: str) -> Iterator[int]:
+    """A map, as long as it is needed."""
+    fd = create_map(MAPS[name])
+    yield fd
+    os.close(fd)
+
+
+held = contextlib.contextmanager(make)
+
+
+def test_a_folder_gets_exactly_the_pins_that_it_is_to_have() -> None:
+    with held("xdp_stats") as stats, held("xdp_counters") as counters:
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": stats})
+        (FOLDER / "if7" / "of_somebody_else").mkdir()
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_counters": counters})
+        assert sorted(os.listdir(FOLDER / "if7")) == ["of_somebody_else", "xdp_counters"]
+        assert _pins.pinned(_pins.interface_path(7)) == {"xdp_counters": map_info(counters).id}
     assert FOLDER.stat().st_mode & 0o777 == 0o700
-    assert _pins.require_host_maps() == []
-    assert {name: pinned_id(_pins.host_path(name)) for name in ids} == ids
 
 
-def test_only_what_is_missing_is_made() -> None:
-    _pins.require_host_maps()
-    (FOLDER / "hosts_v6").unlink()
-    assert _pins.require_host_maps() == ["hosts_v6"]
+def test_a_pin_that_is_right_is_left_alone() -> None:
+    with held("xdp_stats") as stats:
+        _pins.pin_maps(str(FOLDER), {"xdp_stats": stats})
+        before = (FOLDER / "xdp_stats").stat().st_ino
+        _pins.pin_maps(str(FOLDER), {"xdp_stats": stats})
+        assert (FOLDER / "xdp_stats").stat().st_ino == before
+
+
+def test_the_interfaces_that_have_pins() -> None:
+    assert _pins.interface_folders() == []
+    for name in ("if7", "if12", "iface", "hosts_v4"):
+        (FOLDER / name).mkdir(parents=True)
+    assert _pins.interface_folders() == [7, 12]
 
 
 def layers() -> int:
@@ -69,7 +90,10 @@ def unmounted(no_pins: None) -> Iterator[None]:
 def test_a_filesystem_that_is_not_mounted_is(unmounted: None) -> None:
     assert not _pins.mounted()
     assert _pins.open_pinned(_pins.host_path("hosts_v4")) is None
-    assert _pins.require_host_maps() == [shape.name for shape in HOST_MAPS]
+    assert _pins.pinned(_pins.host_path()) == {}
+    assert _pins.interface_folders() == []
+    with held("hosts_v4") as hosts:
+        _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
     assert _pins.mounted()
 
 
@@ -88,7 +112,7 @@ def test_if_it_can_not_be_mounted_the_operator_is_told_how(unmounted: None, monk
     (tmp_path / "mount").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(FastpathError) as error:
-        _pins.require_host_maps()
+        _pins.pin_maps(_pins.host_path(), {})
     monkeypatch.undo()
     assert str(error.value) == (
         "/sys/fs/bpf: no BPF filesystem is mounted, and mount failed with 32. Mount it: mount -t bpf bpf /sys/fs/bpf"
@@ -96,49 +120,66 @@ def test_if_it_can_not_be_mounted_the_operator_is_told_how(unmounted: None, monk
 
 
 @pytest.mark.parametrize(
-    ("there", "words"),
+    ("name", "change", "shapes", "reason"),
     [
-        (MAPS["hosts_v4"]._replace(max_entries=16), "type 1, key 4, value 40, 16 entries"),
-        (MAPS["hosts_v4"]._replace(value_size=8), "type 1, key 4, value 8, 1048576 entries"),
-        (MapShape("other", 2, 4, 8, 1), "type 2, key 4, value 8, 1 entries"),
+        ("hosts_v4", {"max_entries": 1 << 21}, "type 1, key 4, value 40, 2097152 entries", "it has more than fits"),
+        ("hosts_v4", {"value_size": 48}, "type 1, key 4, value 48, 1048576 entries", "it has more than fits"),
+        ("hosts_v4", {"type": 9}, "type 9, key 4, value 40, 1048576 entries", "its entries mean something else now"),
+        ("hosts_v4", {"key_size": 8}, "type 1, key 8, value 40, 1048576 entries", "its entries mean something else now"),
+        ("xsks_map", {"max_entries": 64}, "type 17, key 4, value 4, 64 entries", "AF_XDP sockets can't be carried over"),
     ],
 )
-def test_a_map_of_another_version_is_an_error_with_both_shapes(there: MapShape, words: str) -> None:
-    fd = create_map(there)
-    _pins.pin_map(fd, _pins.host_path("hosts_v4"))
+def test_what_can_not_be_carried_over_is_an_error_with_both_shapes(name: str, change: dict[str, int], shapes: str, reason: str) -> None:
     with pytest.raises(FastpathError) as error:
-        _pins.require_host_maps()
+        _pins.check_shape(_pins.host_path(name), MAPS[name]._replace(**change))
+    now = MAPS[name]
     assert str(error.value) == (
-        f"{FOLDER}/hosts_v4: it was made by another version ({words}, this version has type 1, key 4, value 40, 1048576 entries). "
-        "Remove the filter with state=absent and keep_lists=false, then attach it again"
+        f"{FOLDER}/{name}: it was made by another version ({shapes}, this version has type {now.type}, key {now.key_size}, "
+        f"value {now.value_size}, {now.max_entries} entries), and {reason}. "
+        "Remove the filter with state=absent and keep_lists=false, attach it again, and fill the lists again"
     )
-    assert os.listdir(FOLDER) == ["hosts_v4"], "nothing else was made"
-    os.close(fd)
+
+
+@pytest.mark.parametrize("change", [{}, {"value_size": 8}, {"max_entries": 16}, {"flags": 0}])
+def test_what_is_smaller_can_be_carried_over(change: dict[str, int]) -> None:
+    _pins.check_shape(_pins.host_path("hosts_v4"), MAPS["hosts_v4"]._replace(**change))
 
 
 def test_a_pin_gives_way_to_the_next_one() -> None:
     path = _pins.interface_path(7, "xdp_stats")
-    first, second = create_map(MAPS["xdp_stats"]), create_map(MAPS["xdp_stats"])
-    _pins.pin_map(first, path)
-    assert pinned_id(path) == map_info(first).id
-    pin(first, f"{FOLDER}/if7/new_xdp_stats")  # what a run that was killed left there
-    _pins.pin_map(second, path)
-    assert pinned_id(path) == map_info(second).id
-    assert os.listdir(FOLDER / "if7") == ["xdp_stats"]
-    os.close(first)
-    os.close(second)
+    with held("xdp_stats") as first, held("xdp_stats") as second:
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": first})
+        assert pinned_id(path) == map_info(first).id
+        pin(first, f"{FOLDER}/if7/new_xdp_stats")  # what a run that was killed left there
+        assert _pins.pinned(_pins.interface_path(7)).keys() == {"new_xdp_stats", "xdp_stats"}
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": second})
+        assert pinned_id(path) == map_info(second).id
+        assert os.listdir(FOLDER / "if7") == ["xdp_stats"]
+
+
+def test_on_a_filesystem_that_is_read_only() -> None:
+    with held("hosts_v4") as hosts:
+        _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
+        subprocess.run(("mount", "-o", "remount,ro", "/sys/fs/bpf"), check=True)
+        with pytest.raises(FastpathError) as error:
+            _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
+    assert str(error.value) == (
+        f"{FOLDER}/hosts_v4: Read-only file system (EROFS). Make it writable: mount -o remount,rw /sys/fs/bpf"
+    )
 
 
 def test_what_can_not_be_pinned() -> None:
-    with pytest.raises(FastpathError) as error:
-        _pins.pin_map(9999, _pins.host_path("hosts_v4"))
-    assert str(error.value) == f"{FOLDER}/hosts_v4: Invalid argument (EINVAL). {MOUNTED}"
+    Path("/sys/fs/bpf/vos_fastpath").symlink_to("/proc/self/fdinfo")
+    with held("hosts_v4") as hosts, pytest.raises(FastpathError, match=rf"{FOLDER}: .+ \(E[A-Z]+\)\. {MOUNTED}"):
+        _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
 
 
 def test_what_is_not_pinned() -> None:
     assert _pins.open_pinned(_pins.host_path("hosts_v4")) is None
-    _pins.require_host_maps()
+    with held("hosts_v4") as hosts:
+        _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
     assert _pins.open_pinned(_pins.host_path("hosts_v4/below")) is None
+    assert _pins.pinned(_pins.host_path("hosts_v4")) == {}
 
 
 def test_what_is_no_pin(tmp_path: Path) -> None:
@@ -149,10 +190,9 @@ def test_what_is_no_pin(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_pins_is_removed_with_what_is_in_it() -> None:
-    _pins.require_host_maps()
-    fd = create_map(MAPS["xdp_stats"])
-    _pins.pin_map(fd, _pins.interface_path(7, "xdp_stats"))
-    os.close(fd)
+    with held("xdp_stats") as stats, held("hosts_v4") as hosts:
+        _pins.pin_maps(_pins.host_path(), {"hosts_v4": hosts})
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": stats})
     _pins.remove(_pins.interface_path(7))
     assert not (FOLDER / "if7").exists()
     assert (FOLDER / "hosts_v4").exists()
