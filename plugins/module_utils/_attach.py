@@ -244,7 +244,6 @@ def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
 
 def shares_lists(kernel: Kernel, live: Live) -> bool:
     """Whether our program goes by the lists that are pinned; it does not if somebody removed the pins meanwhile."""
-    program, pinned = live.program, kernel.pinned()
-    if program is None or not program.ours:
-        return True
-    return all(pinned.get(shape.name) == program.maps.get(shape.name) for shape in HOST_MAPS)
+    maps = live.program.maps if live.program is not None else {}
+    pinned = kernel.pinned()
+    return all(pinned.get(shape.name) == maps[shape.name] for shape in HOST_MAPS if shape.name in maps)
