@@ -29,11 +29,11 @@ def _find_collection(root: Path) -> None:
 _find_collection(Path(__file__).resolve().parents[1])
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import receive_queues
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._xsk import (
     Receiver,
     open_receiver,
-    receive_queues,
     start_line,
 )
 

@@ -126,8 +126,8 @@ class Runner:
     def _stats(self) -> dict[str, Any]:
         """The collection's own reading of the counters, for comparison with bpftool's."""
         with self._step("reading the counters (vos.fastpath.xdp_stats)"):
-            results = self._ansible.module(self._fleet.sbcs, "vos.fastpath.xdp_stats")
-            return {host: results[host]["ansible_facts"]["vos_fastpath"] for host in self._fleet.sbcs}
+            results = self._ansible.module(self._fleet.sbcs, "vos.fastpath.xdp_stats", {"query": "@"})
+            return {host: results[host]["answer"] for host in self._fleet.sbcs}
 
     def _results(self, outcomes: list[Outcome], action: str) -> dict[str, dict[str, Any]]:
         """What a module of the role said, by host."""

@@ -3,15 +3,17 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Answer the query of xdp_stats here, so that no managed host needs jmespath."""
+"""Answer the query of xdp_stats here, so that no managed host needs jmespath; and print what people can read."""
 
 from __future__ import annotations
 
 import contextlib
 import typing as t
 
+from ansible import context
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
+from ansible.utils.display import Display
 
 
 class ActionModule(ActionBase):
@@ -23,9 +25,18 @@ class ActionModule(ActionBase):
         expression = self._task.args.get("query")
         search = _compiled(expression) if expression else None
         result.update(self._execute_module("vos.fastpath.xdp_stats", task_vars=task_vars))
-        if search is not None and not result.get("failed"):
-            result["answer"] = search(result.pop("ansible_facts")["vos_fastpath"])
-        return result
+        if result.get("failed"):
+            return result
+        return shown(result, search, bool(context.CLIARGS.get("module_name")) and not Display().verbosity)
+
+
+def shown(result: t.Dict[str, t.Any], search: t.Optional[t.Callable[[t.Any], t.Any]], on_terminal: bool) -> t.Dict[str, t.Any]:
+    """Return what is to be seen: the answer; or for the command C(ansible), after which nobody uses facts, the summary."""
+    facts = {key: result[key] for key in ("ansible_facts", "summary")}
+    rest = {key: value for key, value in result.items() if key not in facts}
+    if search is not None:
+        return {**rest, "answer": search(facts["ansible_facts"]["vos_fastpath"])}
+    return {**rest, "summary": facts["summary"]} if on_terminal else result
 
 
 def _compiled(expression: str) -> t.Callable[[t.Any], t.Any]:

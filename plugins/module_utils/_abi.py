@@ -36,6 +36,9 @@ __all__ = (
     "Reason",
     "SETTINGS",
     "SETTING_AUDIT",
+    "STATS_NUMBERS",
+    "TOP_SOURCE",
+    "TOP_SOURCES_MAX",
     "XSK_QUEUES_MAX",
 )
 
@@ -112,6 +115,9 @@ METHODS = (
 
 METHOD_SLOTS = 16
 
+STATS_NUMBERS = 4 * REASON_SLOTS + METHOD_SLOTS
+"""In C(struct sip_stats), all u64: packets and bytes by reason, the same of what audit mode would drop, requests by method."""
+
 MALFORMED_SCOPES = ("off", "untrusted", "all")
 """Indexed by C(enum sip_malformed_scope)."""
 
@@ -171,7 +177,6 @@ class MapShape(t.NamedTuple):
 
 _HASH, _ARRAY, _PERCPU_ARRAY, _LRU_HASH, _LPM_TRIE, _XSKMAP = 1, 2, 6, 9, 11, 17
 _NO_PREALLOC = 1
-_STATS_SIZE = 16 * REASON_SLOTS * 2 + 8 * METHOD_SLOTS
 
 HOST_MAPS = (
     MapShape("hosts_v4", _HASH, 4, LIST_ENTRY.size, 1 << 20, _NO_PREALLOC),
@@ -184,7 +189,7 @@ HOST_MAPS = (
 
 INTERFACE_MAPS = (
     MapShape("xdp_counters", _PERCPU_ARRAY, 4, 8, len(COUNTERS)),
-    MapShape("xdp_stats", _PERCPU_ARRAY, 4, _STATS_SIZE, 1),
+    MapShape("xdp_stats", _PERCPU_ARRAY, 4, 8 * STATS_NUMBERS, 1),
     MapShape("xdp_settings", _ARRAY, 4, SETTINGS.size, 1),
     MapShape("xsks_map", _XSKMAP, 4, 4, XSK_QUEUES_MAX),
     MapShape("rate_sources", _LRU_HASH, RATE_SOURCE.size, RATE_BUCKET.size, RATE_SOURCES_MAX),

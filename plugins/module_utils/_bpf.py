@@ -25,15 +25,18 @@ __all__ = (
     "bpf",
     "create_map",
     "get_pinned",
+    "load_xdp",
     "map_by_id",
     "map_info",
     "pin",
     "prog_by_id",
     "prog_info",
+    "run_once",
 )
 
 _NUMBERS = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
-_MAP_CREATE, _OBJ_PIN, _OBJ_GET, _PROG_BY_ID, _MAP_BY_ID, _INFO = 0, 6, 7, 13, 14, 15
+_MAP_CREATE, _PROG_LOAD, _OBJ_PIN, _OBJ_GET, _TEST_RUN, _PROG_BY_ID, _MAP_BY_ID, _INFO = 0, 5, 6, 7, 10, 13, 14, 15
+_PROG_TYPE_XDP = 6
 _ATTR_SIZE = 128
 _INFO_SIZE = 232
 _MAP_IDS_MAX = 64
@@ -106,6 +109,20 @@ def create_map(shape: MapShape) -> int:
         _MAP_CREATE,
         attributes("7I16s", shape.type, shape.key_size, shape.value_size, shape.max_entries, shape.flags, 0, 0, name),
     )
+
+
+def load_xdp(code: bytes) -> int:
+    """Load a program (instructions of C(struct bpf_insn)) and return its file descriptor. Raises C(OSError)."""
+    instructions, licence = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
+    return bpf(_PROG_LOAD, attributes("IIQQ", _PROG_TYPE_XDP, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(licence)))
+
+
+def run_once(fd: int, frame: bytes) -> t.Tuple[int, bytes]:
+    """Run a program once, on this CPU. Returns what it returned, and what became of the frame. Raises C(OSError)."""
+    data, out = ctypes.create_string_buffer(frame, len(frame)), ctypes.create_string_buffer(len(frame))
+    attr = attributes("IIIIQQI", fd, 0, len(frame), len(frame), ctypes.addressof(data), ctypes.addressof(out), 1)
+    bpf(_TEST_RUN, attr)
+    return int(struct.unpack_from("=4xI", attr.raw)[0]), out.raw
 
 
 def _info(fd: int, prefix: bytes = b"") -> bytes:

@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
-__all__ = ("Interface", "find_interface", "interface_names", "statistics")
+__all__ = ("Interface", "find_interface", "interface_names", "receive_queues", "statistics")
 
 SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
@@ -59,6 +59,11 @@ def find_interface(name: str) -> Interface:
 def statistics(name: str) -> t.Dict[str, int]:
     """Return the interface's own counters since it was made (packets, bytes)."""
     return {key: int(_read(name, "statistics", key)) for key in STATISTICS}
+
+
+def receive_queues(name: str) -> int:
+    """Return how many receive queues an interface has."""
+    return sum(1 for entry in os.listdir(os.path.join(SYS_NET, name, "queues")) if entry.startswith("rx-"))
 
 
 def _read(*parts: str) -> str:

@@ -12,12 +12,13 @@ import os
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _adder, _bpf, _pins
+from ansible_collections.vos.fastpath.plugins.module_utils import _adder, _bpf, _once, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
     interface_names,
+    receive_queues,
     statistics,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
@@ -61,6 +62,10 @@ class Kernel:
     def statistics(self, name: str) -> t.Dict[str, int]:
         """Return the interface's own counters."""
         return statistics(name)
+
+    def receive_queues(self, name: str) -> int:
+        """Return how many receive queues an interface has."""
+        return receive_queues(name)
 
     def attached(self, ifindex: int) -> t.Optional[Program]:
         """Return what is attached to the interface."""
@@ -110,6 +115,18 @@ class Kernel:
     def add(self, opened: Map, words: t.Sequence[int], rows: t.Iterable[t.Tuple[bytes, t.Sequence[int]]]) -> None:
         """Add to the 64-bit words (by position in the value) of each entry, whoever else counts there. Raises C(OSError)."""
         _adder.add(opened.fd, opened.shape.key_size, words, rows)
+
+    def sockets(self, map_id: int, queues: int) -> t.Dict[int, int]:
+        """Return which queue the AF_XDP socket is bound to that a XSKMAP has under a number, of these many."""
+        return _once.sockets(map_id, queues)
+
+    def taking(self, counters: int, stats: int, top: int) -> t.ContextManager[t.Callable[[], t.List[int]]]:
+        """Give a function that zeroes these maps (by id) and returns what was in the first two, of all CPUs together."""
+        return _once.taking(counters, stats, top)
+
+    def unreachable_cpus(self) -> t.List[int]:
+        """Return the CPUs whose counts can't be taken now."""
+        return _once.unreachable_cpus()
 
     def host_map(self, name: str) -> t.Optional[Map]:
         """Open a map that all interfaces share; V(none) where nothing made it yet. See V(find_host_map)."""

@@ -3,97 +3,98 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""What the filters of this host counted."""
+"""The task of xdp_stats: facts, with rates where time is given, and zeroing where it is asked for."""
 
 from __future__ import annotations
 
-import struct
+import contextlib
+import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
-    COUNTERS,
-    GATE,
-    METHOD_SLOTS,
-    METHODS,
-    REASON_SLOTS,
-    REASONS,
-)
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
-from ansible_collections.vos.fastpath.plugins.module_utils._lists import read_gate
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _stats
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._stats_summary import summary
 
 __all__ = ("ARGUMENT_SPEC", "stats_task")
 
 ARGUMENT_SPEC: t.Dict[str, t.Any] = {
     "interfaces": {"type": "list", "elements": "str", "aliases": ["interface"]},
+    "interval": {"type": "float", "default": 0.0},
+    "top": {"type": "int", "default": 10},
+    "reset": {"type": "bool", "default": False},
     "query": {"type": "str"},
 }
 
-_FIRST = bytes(4)
-_NAMES = tuple(key for key, words in COUNTERS)
-_STATS = 4 * REASON_SLOTS + METHOD_SLOTS  # u64 numbers in struct sip_stats
+_LONGEST = 3600
 
 
-def stats_task(params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None) -> t.Dict[str, t.Any]:
+def stats_task(
+    params: t.Dict[str, t.Any],
+    check: bool,
+    kernel: t.Optional[Kernel] = None,
+    sleep: t.Callable[[float], None] = time.sleep,
+    clock: t.Callable[[], float] = time.monotonic,
+) -> t.Dict[str, t.Any]:
     """Return the facts. Without names, of every interface that carries a program. Raises FastpathError."""
     kernel = kernel or Kernel()
-    found = {name: _interface(kernel, name) for name in params["interfaces"] or kernel.interfaces()}
-    if not params["interfaces"]:
-        found = {name: facts for name, facts in found.items() if facts["mode"] is not None}
-    totals = {key: sum(facts["counters"].get(key, 0) for facts in found.values()) for key in _NAMES}
-    facts = {"interfaces": found, "counters": totals, "lists": _list_sizes(kernel)}
-    return {"changed": False, "ansible_facts": {"vos_fastpath": facts}}
+    _check(params)
+    before = None
+    if params["interval"]:
+        before = _stats.read(kernel, params["interfaces"], clock)
+        sleep(params["interval"])
+    now = _stats.read(kernel, params["interfaces"], clock)
+    result: t.Dict[str, t.Any] = {"changed": False}
+    if params["reset"]:
+        result["changed"] = any(any(seen.numbers) or seen.sources for seen in now.interfaces.values())
+        _check_cpus(kernel, now)
+        now = now if check else _taken(kernel, now)
+        result["diff"] = _diff(now)
+    facts = _stats.facts(kernel, now, before, params["top"])
+    return {**result, "ansible_facts": {"vos_fastpath": facts}, "summary": summary(facts), "warnings": _warnings(facts)}
 
 
-def _interface(kernel: Kernel, name: str) -> t.Dict[str, t.Any]:
-    interface = kernel.interface(name)
-    program = kernel.attached(interface.ifindex)
-    facts: t.Dict[str, t.Any] = {
-        "attached": program is not None and program.ours,
-        "ifindex": interface.ifindex,
-        "driver": interface.driver,
-        "mode": program.mode if program else None,
-        "prog_id": program.prog_id if program else None,
-        "tag": program.tag if program else None,
-        "uptime": program.uptime if program else None,
-        "statistics": kernel.statistics(name),
-        "counters": {},
-    }
-    if program is not None and program.ours:
-        facts.update(_counted(kernel, program))
-    return facts
+def _check(params: t.Dict[str, t.Any]) -> None:
+    if not 0 <= params["interval"] <= _LONGEST:
+        reason = "it has to be 0 to %d seconds" % _LONGEST
+        raise FastpathError("interval: %s" % params["interval"], reason, "A second or ten are long enough to see a flood")
+    if params["top"] < 0:
+        raise FastpathError("top: %d" % params["top"], "it has to be a number of sources", "Set it to 0 for none")
 
 
-def _counted(kernel: Kernel, program: Program) -> t.Dict[str, t.Any]:
-    with kernel.map_by_id(program.maps["xdp_counters"]) as counters:
-        slots = [sum(_numbers(counters.lookup(struct.pack("=I", slot)))) for slot in range(len(COUNTERS))]
-    with kernel.map_by_id(program.maps["xdp_stats"]) as stats:
-        per_cpu = _numbers(stats.lookup(_FIRST))
-    numbers = [sum(per_cpu[i::_STATS]) for i in range(_STATS)]
-    config = Config.unpack(kernel.read_first(program.maps[".rodata"]))
-    settings = Settings.unpack(kernel.read_first(program.maps["xdp_settings"]))
-    return {
-        "counters": dict(zip(_NAMES, slots)),
-        "counters_map_id": program.maps["xdp_counters"],
-        "reasons": _by_reason(numbers[: 2 * REASON_SLOTS]),
-        "would_drop": _by_reason(numbers[2 * REASON_SLOTS: 4 * REASON_SLOTS], "drop"),
-        "methods": dict(zip(METHODS, numbers[4 * REASON_SLOTS:])),
-        **config._asdict(),
-        **settings._asdict(),
-    }
+def _check_cpus(kernel: Kernel, now: _stats.Reading) -> None:
+    """Refuse to zero a part only."""
+    unreachable = kernel.unreachable_cpus()
+    for name, seen in now.interfaces.items():
+        counted = _counts.counted_on(kernel, seen.program, unreachable) if seen.program and seen.numbers else []
+        if counted:
+            reason = "CPU %s has counted, and nothing can be run there now to zero that" % ", ".join(map(str, counted))
+            raise FastpathError("reset: %s" % name, reason, "Bring it online, or run this outside of a cpuset. Nothing was changed")
 
 
-def _by_reason(numbers: t.Sequence[int], only: str = "") -> t.Dict[str, t.Dict[str, int]]:
-    """Return packets and bytes by reason; the reasons that are never counted are left out."""
-    counted = ((i, reason) for i, reason in enumerate(REASONS) if reason.counter and reason.verdict.startswith(only))
-    return {reason.name: {"packets": numbers[2 * i], "bytes": numbers[2 * i + 1]} for i, reason in counted}
+def _taken(kernel: Kernel, now: _stats.Reading) -> _stats.Reading:
+    """Zero what the filters have counted. Returns the reading with the numbers that were zeroed, to the last packet."""
+    with contextlib.ExitStack() as stack:
+        take = {}
+        for name, seen in now.interfaces.items():
+            if seen.program and seen.numbers:
+                maps = (seen.program.maps[name] for name in ("xdp_counters", "xdp_stats", "top_sources"))
+                take[name] = stack.enter_context(kernel.taking(*maps))
+        # From here on nothing can be refused any more.
+        taken = {name: now.interfaces[name]._replace(numbers=each()) for name, each in take.items()}
+    return now._replace(interfaces={**now.interfaces, **taken})
 
 
-def _numbers(raw: t.Optional[bytes]) -> t.Tuple[int, ...]:
-    return struct.unpack("=%dQ" % (len(raw) // 8), raw) if raw else ()
+def _diff(taken: _stats.Reading) -> t.Dict[str, t.Any]:
+    """Show the counters before and after."""
+    numbers = {name: seen.numbers for name, seen in taken.interfaces.items() if seen.numbers}
+    before = {name: _counts.described(each)["counters"] for name, each in numbers.items()}
+    return {"before": before, "after": {name: dict.fromkeys(each, 0) for name, each in before.items()}}
 
 
-def _list_sizes(kernel: Kernel) -> t.Dict[str, int]:
-    gate = read_gate(kernel)
-    allowed, blocked = GATE.unpack(gate)[-2:] if gate else (0, 0)
-    return {"allow": allowed, "block": blocked}
+def _warnings(facts: t.Dict[str, t.Any]) -> t.List[str]:
+    return [
+        "%s: the packets of queue %d are lost: xsks_map has a socket there that is bound to another queue" % (name, queue)
+        for name, found in facts["interfaces"].items()
+        for queue in found.get("af_xdp_misplaced", ())
+    ]

@@ -24,12 +24,19 @@ Task = t.Callable[[t.Dict[str, t.Any], bool], t.Dict[str, t.Any]]
 """Takes the parameters and whether this is check mode, returns the result; C(warnings) in it are shown."""
 
 
-def run(argument_spec: t.Dict[str, t.Any], task: Task, reads_only: bool = False, **kwargs: t.Any) -> None:
-    """Be an Ansible module."""
+Params = t.Dict[str, t.Any]
+
+
+def _always(params: Params) -> bool:
+    return True
+
+
+def run(argument_spec: Params, task: Task, writes: t.Callable[[Params], bool] = _always, **kwargs: t.Any) -> None:
+    """Be an Ansible module. Where it C(writes), with these parameters, nobody else does meanwhile."""
     module = AnsibleModule(argument_spec=argument_spec, supports_check_mode=True, **kwargs)
     try:
         _require_root()
-        with contextlib.nullcontext() if reads_only or module.check_mode else locked(LOCK):
+        with locked(LOCK) if writes(module.params) and not module.check_mode else contextlib.nullcontext():
             result = task(module.params, module.check_mode)
     except FastpathError as error:
         module.fail_json(msg=str(error), **error.details)

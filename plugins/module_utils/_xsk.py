@@ -25,12 +25,12 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import SYS_NET
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import receive_queues
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
-__all__ = ("Receiver", "XdpSocket", "open_receiver", "receive_queues", "start_line")
+__all__ = ("Receiver", "XdpSocket", "open_receiver", "start_line")
 
 _AF_XDP, _SOL_XDP = 44, 283
 _MMAP_OFFSETS, _RX_RING, _UMEM_REG, _UMEM_FILL_RING, _UMEM_COMPLETION_RING, _STATISTICS = 1, 2, 4, 5, 6, 7
@@ -229,11 +229,6 @@ def open_receiver(kernel: Kernel, name: str, queue: int) -> t.Iterator[Receiver]
         yield receiver
 
 
-def receive_queues(name: str) -> int:
-    """Return how many receive queues an interface has. (bind(2) takes the number of a send queue as well.)"""
-    return sum(1 for entry in os.listdir(os.path.join(SYS_NET, name, "queues")) if entry.startswith("rx-"))
-
-
 def start_line(frame: bytes) -> str:
     """Return the first line of the SIP message in a redirected frame, with what is not printable escaped.
 
@@ -274,6 +269,7 @@ def _bound(ifindex: int, queue: int) -> XdpSocket:
 
 
 def _check_queue(name: str, queue: int) -> None:
+    """Refuse what is no receive queue. (bind(2) takes the number of a send queue as well.)"""
     count = receive_queues(name)
     if not 0 <= queue < count:
         numbers = "0 to %d" % (count - 1) if count > 1 else "only queue 0"

@@ -106,7 +106,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._tasks import run
 
 
 def main() -> None:
-    run(ARGUMENT_SPEC, info_task, reads_only=True)
+    run(ARGUMENT_SPEC, info_task, writes=lambda params: False)
 
 
 if __name__ == "__main__":

@@ -12,10 +12,11 @@ import errno
 import hashlib
 import itertools
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS, MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, LISTS, MAPS, PROGRAM_NAME, STATS_NUMBERS, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -61,6 +62,8 @@ class Nic:
     interface: Interface
     refuses: dict[str, tuple[int, str]]
     attached: dict[str, int] = field(default_factory=dict)
+    queues: int = 1
+    received: int = 7
 
 
 class FakeMap(Map):
@@ -139,6 +142,8 @@ class FakeKernel(Kernel):
         self.pins: dict[str, int] = {}
         self.folders: set[str] = set()
         self.writes: list[tuple[object, ...]] = []
+        self.offline: list[int] = []
+        """CPUs on which nothing can be run."""
         self.memory: int | None = None
         """How many more entries there is memory for; None is plenty."""
         self.read_only = False
@@ -239,7 +244,11 @@ class FakeKernel(Kernel):
         return self.nics[name].interface
 
     def statistics(self, name: str) -> dict[str, int]:
-        return dict.fromkeys(("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors"), 7)
+        names = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
+        return dict.fromkeys(names, self.nics[name].received)
+
+    def receive_queues(self, name: str) -> int:
+        return self.nics[name].queues
 
     def attached(self, ifindex: int) -> Program | None:
         both = self._nic(ifindex).attached
@@ -313,6 +322,33 @@ class FakeKernel(Kernel):
                 raw = values[key]
                 there = int.from_bytes(raw[8 * word : 8 * word + 8], "little")
                 values[key] = raw[: 8 * word] + ((there + number) % (1 << 64)).to_bytes(8, "little") + raw[8 * word + 8 :]
+
+    def sockets(self, map_id: int, queues: int) -> dict[int, int]:
+        with self.map_by_id(map_id) as xsks:  # whose values are, here, the queues that the sockets are bound to
+            found = {queue: xsks.lookup(queue.to_bytes(4, "little")) for queue in range(queues)}
+        return {queue: int.from_bytes(value, "little") for queue, value in found.items() if value is not None}
+
+    @contextlib.contextmanager
+    def taking(self, counters: int, stats: int, top: int) -> Iterator[Callable[[], list[int]]]:
+        with contextlib.ExitStack() as stack:
+            maps = [stack.enter_context(self.map_by_id(map_id)) for map_id in (counters, stats, top)]
+
+            def take() -> list[int]:
+                taken: list[int] = []
+                for opened in maps:
+                    size = opened.shape.value_size
+                    for key, value in opened.items():
+                        of_cpus = [value[cpu * size: (cpu + 1) * size] for cpu in range(CPUS)]
+                        reached = [bytes(size) if cpu in self.offline else of_cpus[cpu] for cpu in range(CPUS)]
+                        numbers = [struct.unpack("=%dQ" % (size // 8), each) for each in reached]
+                        taken += map(sum, zip(*numbers, strict=True))
+                        opened.update(key, b"".join(of_cpus[cpu] if cpu in self.offline else bytes(size) for cpu in range(CPUS)))
+                return taken[: len(COUNTERS) + STATS_NUMBERS]
+
+            yield take
+
+    def unreachable_cpus(self) -> list[int]:
+        return self.offline
 
     def host_map(self, name: str) -> FakeMap | None:
         return find_host_map(self, name, self._by_pin(name))

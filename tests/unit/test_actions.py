@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.action.xdp_stats import shown
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SOURCES = {"sip_logic.bpf.c": "int number = 7;\n"}
 CLANG = """#!/bin/sh
@@ -237,3 +239,41 @@ def test_a_controller_without_jmespath(real_host: None, collections_path: Path, 
     result = json.loads((tmp_path / "result.json").read_text())["it"]
     assert result["failed"] is True
     assert result["msg"].startswith("query: jmespath is not installed on the controller. Install it: pip install jmespath")
+
+
+def on_a_terminal(folder: Path, collections_path: Path, *options: str) -> str:
+    """What the command ansible prints of xdp_stats."""
+    environment = {
+        **os.environ,
+        "HOME": str(folder),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections_path),
+        "ANSIBLE_PYTHON_INTERPRETER": sys.executable,
+        "COVERAGE_PROCESS_CONFIG": "",  # the command ends its children before they have written down what they did
+    }
+    command = (sys.executable, "-m", "ansible", "adhoc", "localhost", "-m", "vos.fastpath.xdp_stats", *options)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+def test_on_a_terminal_there_is_the_summary_and_with_v_the_rest(real_host: None, collections_path: Path, tmp_path: Path) -> None:
+    assert on_a_terminal(tmp_path, collections_path) == SHORT
+    assert '"ansible_facts": {' in on_a_terminal(tmp_path, collections_path, "-v")
+
+
+def test_what_is_shown_of_the_facts() -> None:
+    result = {"changed": True, "diff": {}, "ansible_facts": {"vos_fastpath": {"counters": 7}}, "summary": ["seven"]}
+    assert shown(result, None, False) == result
+    assert shown(result, None, True) == {"changed": True, "diff": {}, "summary": ["seven"]}
+    for on_terminal in (True, False):
+        assert shown(result, lambda facts: facts["counters"], on_terminal) == {"changed": True, "diff": {}, "answer": 7}
+
+
+SHORT = """\
+localhost | SUCCESS => {
+    "changed": false,
+    "summary": [
+        "No interface carries a filter",
+        "lists: allow 0, block 0"
+    ]
+}
+"""

@@ -318,3 +318,54 @@ def test_lists_that_were_unpinned_are_found_in_the_program_that_goes_by_them(hos
     assert kernel.pinned() == before
     with kernel.opened(kernel.attached(ifindex).prog_id) as there:
         kernel.attach(ifindex, "native", NOTHING, there)
+
+
+# What is read and zeroed at once, and what a XSKMAP has.
+
+COUNTED = ("xdp_counters", "xdp_stats", "top_sources")
+
+
+def values_of(host: Host, maps: dict[str, int]) -> dict[str, set[int]]:
+    """The bytes that there are in these maps."""
+    found = {}
+    for name, map_id in maps.items():
+        with host.kernel.map_by_id(map_id) as opened:
+            found[name] = {byte for _key, value in opened.items() for byte in value}
+    return found
+
+
+def test_what_is_taken_is_zeroed_and_was_there(host: Host) -> None:
+    fds = {name: host.make(MAPS[name]) for name in COUNTED}
+    maps = {}
+    for name, fd in fds.items():
+        with host.kernel.map_by_fd(fd) as opened:
+            maps[name] = opened.info.id
+            for slot in range(5 if name == "xdp_counters" else 1):
+                size = len(opened.lookup(bytes(4)))
+                opened.update(slot.to_bytes(4, "little"), bytes([slot + 1, *bytes(7)]) * (size // 8))
+    with host.kernel.map_by_id(maps["xdp_counters"]) as counters:
+        cpus = len(counters.lookup(bytes(4))) // 8
+
+    with host.kernel.taking(*maps.values()) as take:
+        assert values_of(host, maps)["xdp_counters"] == set(range(6)), "nothing is done yet"
+        assert take() == [cpus * number for number in (1, 2, 3, 4, 5, *[1] * 144)]
+        assert values_of(host, maps) == {name: {0} for name in COUNTED}
+        assert take() == [0] * 149
+    for fd in fds.values():
+        host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
+
+
+def test_every_cpu_of_this_host_can_be_reached(host: Host) -> None:
+    before = os.sched_getaffinity(0)
+    assert host.kernel.unreachable_cpus() == []
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_map_of_sockets_that_has_none(host: Host) -> None:
+    with host.kernel.map_by_fd(fd := host.make(MAPS["xsks_map"])) as opened:
+        assert host.kernel.sockets(opened.info.id, 256) == {}
+    host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
+
+
+def test_an_interface_has_receive_queues(host: Host) -> None:
+    assert host.kernel.receive_queues(host.nic) == 1

@@ -81,7 +81,7 @@ def test_a_list_that_is_made_later_is_seen_by_the_filter(params: dict[str, Any],
     kernel = Kernel()
     with kernel.map_by_id(kernel.attached(kernel.interface(veth).ifindex).maps["hosts_v4"]) as table:
         assert [key for key, value in table.items()] == [b"\xc0\0\2\7"]
-    facts = stats_task({"interfaces": None}, False)["ansible_facts"]["vos_fastpath"]
+    facts = stats_task(parameters("xdp_stats"), False)["ansible_facts"]["vos_fastpath"]
     assert facts["lists"] == {"allow": 0, "block": 2}
     assert (list(facts["interfaces"]), facts["interfaces"][veth]["mode"]) == ([veth], "native")
     again = list_task("block", parameters("xdp_blocklist", entries=["2001:db8::/32", "192.0.2.7"], state="exact"), False)

@@ -22,10 +22,10 @@ from ansible_collections.vos.fastpath.plugins.module_utils._tasks import Task, r
 SPEC = {"number": {"type": "int", "default": 1}}
 
 
-def outcome(task: Task, capsys: pytest.CaptureFixture[str], check: bool = False, reads_only: bool = False, **params: Any) -> Any:
+def outcome(task: Task, capsys: pytest.CaptureFixture[str], check: bool = False, writes: bool = True, **params: Any) -> Any:
     """Be the module, and return what it printed."""
     with patch_module_args({**params, "_ansible_check_mode": check}), pytest.raises(SystemExit):
-        run(SPEC, task, reads_only=reads_only)
+        run(SPEC, task, writes=lambda params: writes)
     return json.loads(capsys.readouterr().out)
 
 
@@ -85,12 +85,12 @@ def test_what_nobody_expected_is_an_error_in_words(
 
 
 @pytest.mark.parametrize(
-    ("check", "reads_only", "held"), [(False, False, True), (True, False, False), (False, True, False)], ids=["write", "check", "read"]
+    ("check", "writes", "held"), [(False, True, True), (True, True, False), (False, False, False)], ids=["write", "check", "read"]
 )
 def test_who_writes_holds_the_lock(
-    real_host: None, capsys: pytest.CaptureFixture[str], check: bool, reads_only: bool, held: bool
+    real_host: None, capsys: pytest.CaptureFixture[str], check: bool, writes: bool, held: bool
 ) -> None:
-    result = outcome(lambda params, check: {"changed": False, "held": is_locked()}, capsys, check, reads_only)
+    result = outcome(lambda params, check: {"changed": False, "held": is_locked()}, capsys, check, writes)
     assert result["held"] is held
     assert not is_locked()
 

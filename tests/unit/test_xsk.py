@@ -16,10 +16,11 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import receive_queues
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
-from ansible_collections.vos.fastpath.plugins.module_utils._xsk import XdpSocket, open_receiver, receive_queues, start_line
+from ansible_collections.vos.fastpath.plugins.module_utils._xsk import XdpSocket, open_receiver, start_line
 from ansible_collections.vos.fastpath.tests.live.packets import DESTINATION, FRAGMENT, IPV4, IPV6, datagram, ethernet, extended, ipv4, ipv6, request, udp
 from ansible_collections.vos.fastpath.tests.unit.objects import compile_object
 

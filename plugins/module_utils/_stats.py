@@ -1,0 +1,129 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The filters of this host as facts: what they counted, how fast, whom they drop, and what else is to be known of them."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _top_sources
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, MAPS, XSK_QUEUES_MAX
+from ansible_collections.vos.fastpath.plugins.module_utils._counts import Numbers
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._lists import read_gate
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+
+__all__ = ("Reading", "Seen", "facts", "read")
+
+_STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped")
+"""The interface's own counters that have rates."""
+
+
+class Seen(t.NamedTuple):
+    """An interface at one moment."""
+
+    interface: Interface
+    program: t.Optional[Program]
+    statistics: t.Mapping[str, int]
+    numbers: Numbers = ()
+    """What our program counted; empty where it is not attached."""
+    sources: t.Sequence[_top_sources.Source] = ()
+
+
+class Reading(t.NamedTuple):
+    """The host at one moment."""
+
+    moment: float
+    """Seconds of CLOCK_MONOTONIC."""
+    interfaces: t.Mapping[str, Seen]
+
+
+def read(kernel: Kernel, names: t.Optional[t.Sequence[str]], clock: t.Callable[[], float] = time.monotonic) -> Reading:
+    """Read the interfaces; without names all that carry a program. Raises FastpathError."""
+    moment = clock()
+    found = {name: _seen(kernel, name) for name in names or kernel.interfaces()}
+    return Reading(moment, found if names else {name: seen for name, seen in found.items() if seen.program is not None})
+
+
+def _seen(kernel: Kernel, name: str) -> Seen:
+    interface = kernel.interface(name)
+    program = kernel.attached(interface.ifindex)
+    statistics = kernel.statistics(name)
+    if program is None or not program.ours:
+        return Seen(interface, program, statistics)
+    with kernel.map_by_id(program.maps["top_sources"]) as top:
+        return Seen(interface, program, statistics, _counts.read(kernel, program), _top_sources.read(top))
+
+
+def facts(kernel: Kernel, now: Reading, before: t.Optional[Reading], top: int) -> t.Dict[str, t.Any]:
+    """Return the facts; with rates since the reading before, and so many of the sources that are dropped most."""
+    seconds = now.moment - before.moment if before else 0.0
+    found, speeds = {}, []
+    for name, seen in now.interfaces.items():
+        earlier = before.interfaces.get(name) if before else None
+        rates = None
+        if seen.numbers and earlier and earlier.numbers:
+            speeds.append(_counts.grown(earlier.numbers, seen.numbers))
+            own = _counts.grown(*([each.statistics[key] for key in _STATISTICS] for each in (earlier, seen)))
+            rates = {**_rates(speeds[-1], seconds), "statistics": dict(zip(_STATISTICS, _counts.per_second(own, seconds)))}
+        found[name] = {**_interface(kernel, seen), "rates": rates, "top_sources": _top_sources.described(seen.sources[:top])}
+    everybody = _top_sources.merged(source for seen in now.interfaces.values() for source in seen.sources)
+    return {
+        **_counts.described(_counts.total(seen.numbers for seen in now.interfaces.values() if seen.numbers)),
+        "interval": round(seconds, 3),
+        "rates": _rates(_counts.total(speeds), seconds) if before else None,
+        "top_sources": _top_sources.described(everybody[:top]),
+        **_lists(kernel),
+        "interfaces": found,
+    }
+
+
+def _rates(numbers: Numbers, seconds: float) -> t.Dict[str, t.Any]:
+    return dict(_counts.described(_counts.per_second(numbers, seconds)))
+
+
+def _interface(kernel: Kernel, seen: Seen) -> t.Dict[str, t.Any]:
+    interface, program = seen.interface, seen.program
+    found: t.Dict[str, t.Any] = {
+        "attached": program is not None and program.ours,
+        "ifindex": interface.ifindex,
+        "driver": interface.driver,
+        "mode": program.mode if program else None,
+        "prog_id": program.prog_id if program else None,
+        "tag": program.tag if program else None,
+        "uptime": program.uptime if program else None,
+        "statistics": seen.statistics,
+        "counters": {},
+    }
+    if program is not None and program.ours:
+        config = Config.unpack(kernel.read_first(program.maps[".rodata"]))
+        settings = Settings.unpack(kernel.read_first(program.maps["xdp_settings"]))
+        found.update(_counts.described(seen.numbers), counters_map_id=program.maps["xdp_counters"])
+        found.update(_sockets(kernel, interface.name, program) if config.af_xdp else {"af_xdp_queues": [], "af_xdp_misplaced": []})
+        found.update(config._asdict(), **settings._asdict())
+    return found
+
+
+def _sockets(kernel: Kernel, name: str, program: Program) -> t.Dict[str, t.List[int]]:
+    """Return the queues that have an AF_XDP socket, and those whose packets are lost: their socket is bound to another one."""
+    bound = kernel.sockets(program.maps["xsks_map"], min(kernel.receive_queues(name), XSK_QUEUES_MAX))
+    return {
+        "af_xdp_queues": [queue for queue, other in bound.items() if queue == other],
+        "af_xdp_misplaced": [queue for queue, other in bound.items() if queue != other],
+    }
+
+
+def _lists(kernel: Kernel) -> t.Dict[str, t.Any]:
+    """Return the sizes of the two lists, and how full their tables are."""
+    numbers = GATE.unpack(read_gate(kernel) or bytes(GATE.size))
+    tables = {}
+    for table, entries in zip(TABLES, numbers):
+        capacity = MAPS[table].max_entries
+        tables[table] = {"entries": entries, "capacity": capacity, "fill": round(entries / capacity, 4)}
+    return {"lists": {"allow": numbers[-2], "block": numbers[-1]}, "tables": tables}
