@@ -102,12 +102,12 @@ def pin(fd: int, path: str) -> None:
     bpf(_OBJ_PIN, attributes("QI", ctypes.addressof(name), fd))
 
 
-def create_map(shape: MapShape) -> int:
-    """Make a map of this shape and return its file descriptor. Raises C(OSError)."""
+def create_map(shape: MapShape, inner: int = 0) -> int:
+    """Make a map of this shape and return its file descriptor; C(inner) is one as a map of maps holds. Raises C(OSError)."""
     name = shape.name.encode()
     return bpf(
         _MAP_CREATE,
-        attributes("7I16s", shape.type, shape.key_size, shape.value_size, shape.max_entries, shape.flags, 0, 0, name),
+        attributes("7I16s", shape.type, shape.key_size, shape.value_size, shape.max_entries, shape.flags, inner, 0, name),
     )
 
 

@@ -22,7 +22,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     statistics,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
-from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, wait_for_programs
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
@@ -139,6 +139,10 @@ class Kernel:
     def require_host_maps(self) -> None:
         """Have all that the lists need, and pinned."""
         require_host_maps(self)
+
+    def wait_for_programs(self) -> None:
+        """Return when no packet is in a program any more that is in one now."""
+        wait_for_programs()
 
     def pinned(self, ifindex: t.Optional[int] = None) -> t.Dict[str, int]:
         """Return the ids of the maps that are pinned for an interface, without one for the host, by their names there."""

@@ -8,14 +8,15 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY, LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES, texts_of
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES, Comments
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._lists import Changes, Heads, expires_of, listed
+from ansible_collections.vos.fastpath.plugins.module_utils._lists import Changes, Heads, expires_of
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
 
 __all__ = ("describe", "hits")
@@ -27,17 +28,16 @@ Keys = t.Mapping[str, t.Collection[bytes]]
 """By table."""
 
 
-def describe(name: str, current: Heads, changes: Changes, repair: bool) -> t.Dict[str, t.Any]:
+def describe(name: str, current: Heads, changes: Changes, comments: Comments, repair: bool) -> t.Dict[str, t.Any]:
     """Return what the changes are; C(repair) says that the gate was wrong."""
-    here = listed(current, name)
-    added = {table: [key for key in keys if key not in here[table]] for table, keys in changes.add.items()}
-    renewed = {table: [key for key in keys if key in here[table]] for table, keys in changes.add.items()}
     removed = {table: heapq.nsmallest(SHOWN, keys) for table, keys in changes.remove.items()}
-    texts = {"add": _texts(added), "renew": _texts(renewed), "remove": _texts(removed)}
-    numbers = {"add": _count(added), "renew": _count(renewed), "remove": _count(changes.remove)}
+    texts = {"add": _texts(changes.add), "renew": _texts(changes.renew), "remove": _texts(removed)}
+    numbers = {"add": _count(changes.add), "renew": _count(changes.renew), "remove": _count(changes.remove)}
     actions = [line for verb in texts for line in _lines([verb + " " + text for text in texts[verb]], numbers[verb], verb + " ")]
     if repair:
         actions.append("correct the sizes that the program goes by")
+    before = _times(name, current, changes.renew, comments), _commented(removed, comments)
+    after = _times(name, changes.renew, changes.renew, comments), _commented(changes.add, comments)
     return {
         "changed": bool(actions),
         "actions": actions,
@@ -47,8 +47,8 @@ def describe(name: str, current: Heads, changes: Changes, repair: bool) -> t.Dic
         "removed": texts["remove"],
         "removed_count": numbers["remove"],
         "diff": {
-            "before": _paragraph(_times(name, current, renewed), numbers["renew"], texts["remove"], numbers["remove"]),
-            "after": _paragraph(_times(name, changes.add, renewed), numbers["renew"], texts["add"], numbers["add"]),
+            "before": _paragraph(before[0], numbers["renew"], before[1], numbers["remove"]),
+            "after": _paragraph(after[0], numbers["renew"], after[1], numbers["add"]),
         },
     }
 
@@ -57,17 +57,30 @@ def _count(keys: Keys) -> int:
     return sum(map(len, keys.values()))
 
 
+def _first(keys: Keys) -> t.Iterator[t.Tuple[str, bytes]]:
+    """Return those that are named, with their tables."""
+    return itertools.islice(((table, key) for table, some in keys.items() for key in some), SHOWN)
+
+
 def _texts(keys: Keys) -> t.List[str]:
-    found: t.List[str] = []
-    for table, some in keys.items():
-        found += texts_of(table, some, SHOWN - len(found))
-    return found
+    return [str(Prefix.from_key(table, key)) for table, key in _first(keys)]
 
 
-def _times(name: str, heads: Heads, keys: Keys) -> t.List[str]:
+def _commented(keys: Keys, comments: Comments) -> t.List[str]:
+    return [str(Prefix.from_key(table, key)) + _remark(comments, table, key) for table, key in _first(keys)]
+
+
+def _times(name: str, heads: Heads, keys: Keys, comments: Comments) -> t.List[str]:
     """Return the entries with when they expire."""
-    ticks = (expires_of(heads[table][key], name) for table, some in keys.items() for key in some)
-    return [text + _until(tick) for text, tick in zip(_texts(keys), ticks)]
+    return [
+        str(Prefix.from_key(table, key)) + _until(expires_of(heads[table][key], name)) + _remark(comments, table, key)
+        for table, key in _first(keys)
+    ]
+
+
+def _remark(comments: Comments, table: str, key: bytes) -> str:
+    comment = comments[table].get(key)
+    return "  # " + comment if comment else ""
 
 
 def _until(tick: int) -> str:
@@ -89,7 +102,7 @@ Hit = t.Tuple[int, str, bytes, int, int]
 """Packets, table, key, the ticks of expiry and of the last packet."""
 
 
-def hits(kernel: Kernel, name: str) -> t.List[t.Dict[str, t.Any]]:
+def hits(kernel: Kernel, name: str, comments: Comments) -> t.List[t.Dict[str, t.Any]]:
     """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
     boot = _boot()
     return [
@@ -98,6 +111,7 @@ def hits(kernel: Kernel, name: str) -> t.List[t.Dict[str, t.Any]]:
             "packets": packets,
             "last_seen": round(boot + seconds_of(seen), 1) if seen else None,
             "expires": round(boot + seconds_of(expires), 1) if expires else None,
+            "comment": comments[table].get(key),
         }
         for packets, table, key, expires, seen in heapq.nlargest(SHOWN, _counted(kernel, name))
     ]

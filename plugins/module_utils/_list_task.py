@@ -14,8 +14,8 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lis
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
@@ -56,59 +56,47 @@ def list_task(
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
-    wanted, duplicates = _wanted(params)
-    expired = _drop_expired(wanted) if params["state"] != "absent" else 0
+    found = _wanted(params)
+    expired = _drop_expired(found.wanted) if params["state"] != "absent" else 0
     if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
-        _check_controller(wanted, controller())
-    overlaps = _entries.overlaps(wanted)
-    ticks = _in_ticks(wanted)
-    del wanted  # of a million entries it is 100 MB
+        _check_controller(found.wanted, controller())
+    overlaps, remarks = _entries.overlaps(found.wanted)
+    report = {"duplicates": found.duplicates, "expired": expired, "overlaps": overlaps, "remarks": found.remarks + remarks}
+    comments, ticks = found.comments, _in_ticks(found.wanted)
+    del found  # of a million entries it is 100 MB
     current = _lists.read(kernel)
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
-    size = GATE.unpack(_lists.gate_after(current, changes))[-2:][0 if name == "allow" else 1]
+    gates = _lists.gates(current, changes)
+    size = GATE.unpack(gates.after)[-2:][0 if name == "allow" else 1]
     if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
-    repair = gate is not None and gate != _lists.gate_of(current)
+    repair = gate is not None and gate != gates.before
     if (repair or changes) and not check:
-        _lists.apply(kernel, current, changes)
-    result = describe(name, current, changes, repair)
-    result.update(size=size, duplicates=duplicates, expired=expired, overlaps=overlaps)
+        _lists.apply(kernel, current, changes, gates)
+    result = describe(name, current, changes, comments, repair)
+    result.update(report, size=size)
     if params["hits"]:
-        result["hits"] = hits(kernel, name)
+        result["hits"] = hits(kernel, name, comments)
     return result
 
 
-def _wanted(params: t.Dict[str, t.Any]) -> t.Tuple[_entries.Wanted, int]:
+def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
     """Return what is wanted: packed by the controller, or in words; with what is in a file on this host."""
     if all(params[key] is None for key in ("entries", "src", "packed")):
         raise FastpathError("entries", "neither entries nor src says what the list is about", "Name one of them")
     expires = expiry(params["expires"])
-    feed = read_feed(params["src"], _read(params["src"]), expires) if params["src"] is not None else ()
-    wanted, duplicates = _entries.collect(params["entries"], feed, expires)
+    feed = read_feed(params["src"], read_text(params["src"]), expires) if params["src"] is not None else ()
     if params["packed"] is None:
-        return wanted, duplicates
-    packed, more = _entries.unpack(params["packed"])
-    before = _entries.count(packed) + _entries.count(wanted)
-    for table, keys in wanted.items():
-        packed[table].update(keys)
-    return packed, duplicates + more + before - _entries.count(packed)
-
-
-def _read(path: str) -> str:
-    try:
-        with open(path, encoding="utf-8") as stream:
-            return stream.read()
-    except (OSError, ValueError) as error:  # a path with a zero byte, or what is no UTF-8
-        reason = reason_of(error) if isinstance(error, OSError) else str(error)
-        raise FastpathError("src: %s" % path, reason, "Name a file with one entry per line, CSV or JSON") from error
+        return _entries.collect(params["entries"], feed, expires)
+    return _entries.add(_entries.unpack(params["packed"]), feed)
 
 
 def _drop_expired(wanted: _entries.Wanted) -> int:
     """Leave out what has expired already, and return how many that were."""
     now, before = time.time(), _entries.count(wanted)
     for table, keys in wanted.items():
-        if any(keys.values()):
+        if any(when and when <= now for when in set(keys.values())):
             wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
     return before - _entries.count(wanted)
 
@@ -119,7 +107,7 @@ def _in_ticks(wanted: _entries.Wanted) -> t.Dict[str, t.Mapping[bytes, int]]:
     ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
     for table, keys in wanted.items():
         of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
-        ticks[table] = {key: of[when] for key, when in keys.items()} if any(of) else dict.fromkeys(keys, 0)
+        ticks[table] = dict(zip(keys, map(of.__getitem__, keys.values())))
     return ticks
 
 

@@ -12,22 +12,25 @@ here (the lists it is on, and until when); hits and times stay in the kernel, wh
 from __future__ import annotations
 
 import collections
+import functools
+import itertools
 import struct
 import sys
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, LIST_ENTRY, LISTS, MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, LISTS, MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 
 __all__ = (
     "Changes",
+    "Gates",
     "Heads",
     "ListKernel",
     "apply",
     "expires_of",
-    "gate_after",
     "gate_of",
+    "gates",
     "has_allowed",
     "listed",
     "plan",
@@ -46,19 +49,28 @@ _GATE = "list_gate"
 _FIRST = bytes(4)
 _BITS = 0 if sys.byteorder == "little" else 3  # the byte of the head that has the bits of the lists
 _ONE_BY_ONE = 16  # looking a key up costs as much as reading so many in bulk
-_NOT_SEEN = bytes(LIST_ENTRY.size - HEAD.size)
+_KINDS = 4096
 
 
 class Changes(t.NamedTuple):
     """What has to be done to one of the lists: by table, the head that each key is to have."""
 
     add: Heads
-    """Entries that come, or that get another time."""
+    """Entries that come."""
+    renew: Heads
+    """Entries that get another time."""
     remove: Heads
     """Entries that go; a head without lists is an entry that goes altogether."""
 
     def __bool__(self) -> bool:
-        return any(self.add.values()) or any(self.remove.values())
+        return any(any(heads.values()) for heads in self)
+
+
+class Gates(t.NamedTuple):
+    """C(struct list_gate), which tells the program what tables to look into."""
+
+    before: bytes
+    after: bytes
 
 
 class TableMap(t.Protocol):
@@ -72,7 +84,7 @@ class TableMap(t.Protocol):
 
     def heads(self, size: int) -> t.Dict[bytes, bytes]: ...
 
-    def items(self) -> t.Iterator[t.Tuple[bytes, bytes]]: ...
+    def tails(self, size: int) -> t.Iterator[t.Tuple[t.List[bytes], t.List[bytes]]]: ...
 
     def lookup(self, key: bytes) -> t.Optional[bytes]: ...
 
@@ -90,6 +102,8 @@ class ListKernel(t.Protocol):
 
     def require_host_maps(self) -> None: ...
 
+    def wait_for_programs(self) -> None: ...
+
 
 def read(kernel: ListKernel) -> Heads:
     """Return every entry of both lists."""
@@ -102,23 +116,27 @@ def has_allowed(kernel: ListKernel) -> bool:
     return any(head[_BITS] & bit for table in TABLES for head in set(_heads(kernel, table).values()))
 
 
-def listed(heads: Heads, name: str) -> t.Dict[str, t.Set[bytes]]:
+def listed(heads: Heads, name: str) -> t.Dict[str, t.AbstractSet[bytes]]:
     """Return the keys of a list by table."""
     bit = LISTS[name]
-    found = {}
+    found: t.Dict[str, t.AbstractSet[bytes]] = {}
     for table, entries in heads.items():
-        on = {head for head in set(entries.values()) if head[_BITS] & bit}  # few, however many entries
-        found[table] = {key for key, head in entries.items() if head in on}
+        kinds = set(entries.values())  # few, however many entries
+        on = {head for head in kinds if head[_BITS] & bit}
+        found[table] = entries.keys() if on == kinds else {key for key, head in entries.items() if head in on}
     return found
 
 
 def sizes(heads: Heads) -> t.Dict[str, int]:
     """Return how many entries each list has."""
-    return {name: sum(_on_list(entries.values(), bit) for entries in heads.values()) for name, bit in LISTS.items()}
+    tables = [_listed(entries.values()) for entries in heads.values()]
+    return {name: sum(table[name] for table in tables) for name in LISTS}
 
 
-def _on_list(heads: t.Iterable[bytes], bit: int) -> int:
-    return sum(number for head, number in collections.Counter(heads).items() if head[_BITS] & bit)
+def _listed(heads: t.Iterable[bytes]) -> t.Dict[str, int]:
+    """Return how many of them are on each list."""
+    kinds = collections.Counter(heads)  # few, however many entries
+    return {name: sum(number for head, number in kinds.items() if head[_BITS] & bit) for name, bit in LISTS.items()}
 
 
 def plan(current: Heads, wanted: t.Mapping[str, t.Mapping[bytes, int]], name: str, state: str, slack: int = 0) -> Changes:
@@ -127,46 +145,48 @@ def plan(current: Heads, wanted: t.Mapping[str, t.Mapping[bytes, int]], name: st
     C(wanted) has the tick at which each key expires. A time that is there already within C(slack) ticks is left alone.
     """
     add: Heads = {}
+    renew: Heads = {}
     remove: Heads = {}
     here = listed(current, name)
     for table in TABLES:
         there, keys = current[table], wanted[table]
+        gone: t.Iterable[bytes] = ()
         if state == "absent":
-            gone: t.Iterable[bytes] = here[table].intersection(keys)
+            gone = here[table] & keys.keys()
         else:
-            gone = here[table].difference(keys) if state == "exact" else ()
-            add[table] = _added(there, keys, here[table], table, name, slack)
+            missing = list(itertools.filterfalse(here[table].__contains__, keys)) if here[table] else list(keys)
+            add[table] = _added(there, keys, missing, table, name)
+            renew[table] = _renewed(there, keys, name, slack)
+            if state == "exact" and len(here[table]) > len(keys) - len(missing):
+                gone = here[table] - keys.keys()
         remove[table] = {key: _without(there[key], name) for key in gone}
-    return Changes(add, remove)
+    return Changes(add, renew, remove)
 
 
 def _added(
-    there: t.Mapping[bytes, bytes],
-    keys: t.Mapping[bytes, int],
-    here: t.Set[bytes],
-    table: str,
-    name: str,
-    slack: int,
+    there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], missing: t.Sequence[bytes], table: str, name: str
 ) -> t.Dict[bytes, bytes]:
-    missing = keys.keys() - here if here else keys.keys()
     new = _fresh(keys, missing, table, name) if missing else {}
     for key in new.keys() & there.keys():
         new[key] = _with(there[key], name, keys[key])
-    if any(keys.values()) or any(expires_of(head, name) for head in set(there.values())):
-        new.update(_renewed(there, {key: tick for key, tick in keys.items() if key in here}, name, slack))
     return new
 
 
-def _renewed(there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], name: str, slack: int) -> t.Iterator[t.Tuple[bytes, bytes]]:
+def _renewed(there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], name: str, slack: int) -> t.Dict[bytes, bytes]:
     """Return what gets another time. Of a million entries few are unlike each other: each kind is looked at once."""
-    kinds: t.Dict[t.Tuple[bytes, int], t.Optional[bytes]] = {}
-    for key, tick in keys.items():
-        kind = there[key], tick
-        if kind not in kinds:
-            kinds[kind] = None if _close(expires_of(kind[0], name), tick, slack) else _with(kind[0], name, tick)
-        head = kinds[kind]
-        if head is not None:
-            yield key, head
+    if not any(keys.values()) and not any(expires_of(head, name) for head in set(there.values())):
+        return {}
+
+    @functools.lru_cache(_KINDS)
+    def renewed(head: bytes, tick: t.Optional[int]) -> t.Optional[bytes]:
+        if tick is None or not head[_BITS] & LISTS[name] or _close(expires_of(head, name), tick, slack):
+            return None
+        return _with(head, name, tick)
+
+    if _ONE_BY_ONE * len(keys) < len(there):
+        there = {key: there[key] for key in keys if key in there}
+    heads = map(renewed, there.values(), map(keys.get, there))  # in the order of the kernel, in which they are written then
+    return {key: head for key, head in zip(there, heads) if head is not None}
 
 
 def _close(old: int, new: int, slack: int) -> bool:
@@ -179,14 +199,14 @@ def expires_of(head: bytes, name: str) -> int:
     return int(allow if name == "allow" else block)
 
 
-def _fresh(keys: t.Mapping[bytes, int], missing: t.AbstractSet[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:
+def _fresh(keys: t.Mapping[bytes, int], missing: t.Sequence[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:
     """Return heads for keys that are on no list yet; equal ones are one object, which keeps a million of them small."""
     if table.startswith("hosts_"):
         length = 8 * MAPS[table].key_size
         of = {tick: _head(length, name, tick) for tick in set(keys.values())}
-        return {key: of[tick] for key, tick in keys.items() if key in missing}
+        return dict(zip(missing, map(of.__getitem__, map(keys.__getitem__, missing))))
     kinds = {kind: _head(struct.unpack("=I", kind[0])[0], name, kind[1]) for kind in {(key[:4], tick) for key, tick in keys.items()}}
-    return {key: kinds[key[:4], tick] for key, tick in keys.items() if key in missing}
+    return {key: kinds[key[:4], keys[key]] for key in missing}
 
 
 def _head(length: int, name: str, tick: int) -> bytes:
@@ -208,22 +228,23 @@ def _without(head: bytes, name: str) -> bytes:
 
 def gate_of(heads: Heads) -> bytes:
     """Return C(struct list_gate) for these entries: which tables the program has to look into."""
-    lists = sizes(heads)
-    return GATE.pack(*(len(heads[table]) for table in TABLES), lists["allow"], lists["block"])
+    return gates(heads, Changes({}, {}, {})).before
 
 
-def gate_after(current: Heads, changes: Changes) -> bytes:
-    """Return C(struct list_gate) once the changes are made. Raises FastpathError where a table can't hold them."""
+def gates(current: Heads, changes: Changes) -> Gates:
+    """Return the gate before and after the changes. Raises FastpathError where a table can't hold them."""
     counts, lists = [], sizes(current)
+    before = GATE.pack(*(len(current[table]) for table in TABLES), lists["allow"], lists["block"])
     for table in TABLES:
-        there, touched = current[table], {**changes.add.get(table, {}), **changes.remove.get(table, {})}
-        before = [there[key] for key in touched.keys() & there.keys()]
-        gone = sum(1 for head in touched.values() if not head[_BITS])
-        counts.append(len(there) - len(before) + len(touched) - gone)
+        there, add, remove = current[table], changes.add.get(table, {}), changes.remove.get(table, {})
+        known = [key for key in add if key in there] if there else []
+        gone = sum(1 for head in remove.values() if not head[_BITS])
+        counts.append(len(there) + len(add) - len(known) - gone)
         _check_room(table, counts[-1], gone)
-        for name, bit in LISTS.items():
-            lists[name] += _on_list(touched.values(), bit) - _on_list(before, bit)
-    return GATE.pack(*counts, lists["allow"], lists["block"])
+        for number, heads in ((1, add.values()), (1, remove.values()), (-1, map(there.__getitem__, itertools.chain(known, remove)))):
+            for name, size in _listed(heads).items():
+                lists[name] += number * size
+    return Gates(before, GATE.pack(*counts, lists["allow"], lists["block"]))
 
 
 def _check_room(table: str, number: int, gone: int) -> None:
@@ -247,45 +268,75 @@ def read_gate(kernel: ListKernel) -> t.Optional[bytes]:
     return gate and gate.ljust(GATE.size, b"\0")
 
 
-def apply(kernel: ListKernel, current: Heads, changes: Changes) -> None:
+def apply(kernel: ListKernel, current: Heads, changes: Changes, planned: t.Optional[Gates] = None) -> None:
     """Make the changes in the kernel, additions to all tables first. Raises FastpathError before any where they don't fit."""
-    after = gate_after(current, changes)
+    planned = planned or gates(current, changes)
     kernel.require_host_maps()
-    _set_gate(kernel, GATE.pack(*map(max, GATE.unpack(gate_of(current)), GATE.unpack(after))))
-    for heads in (changes.add, changes.remove):  # of all tables: a host may make room for a network that it is in
-        for table in TABLES:
-            if heads.get(table):
-                _write(kernel, table, heads[table], current[table])
-    _set_gate(kernel, after)
+    _set_gate(kernel, GATE.pack(*map(max, GATE.unpack(planned.before), GATE.unpack(planned.after))))
+    _each(kernel, changes.add, current, _add)
+    _each(kernel, changes.renew, current, _rewrite)
+    if any(changes.remove.values()):
+        kernel.wait_for_programs()  # a packet that has missed the new host may be on its way to the old network of it
+        _each(kernel, changes.remove, current, _remove)
+        kernel.wait_for_programs()  # one that has found what is gone reads it still; the next entry takes its memory
+    _set_gate(kernel, planned.after)
 
 
-def _write(kernel: ListKernel, table: str, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
-    kept = [key for key, head in heads.items() if head[_BITS]]
-    with _existing(kernel, table) as opened:
-        try:
-            opened.update_many(kept, _values(opened, kept, heads, there))
-            opened.delete_many([key for key, head in heads.items() if not head[_BITS]])
-        except OSError as error:
-            raise FastpathError(table, reason_of(error), "Run the task again: it makes what is missing") from error
+_Work = t.Callable[[TableMap, t.Mapping[bytes, bytes], t.Mapping[bytes, bytes]], None]
+"""Takes the table, the heads that some keys are to have, and what is there."""
 
 
-def _values(
-    opened: TableMap, keys: t.Sequence[bytes], heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]
-) -> t.List[bytes]:
-    """Return whole values: of those that were there with hits and times as the program has them by now."""
-    fresh = {head: head + _NOT_SEEN for head in set(heads.values())}
-    seen = _seen(opened, [key for key in keys if key in there], len(there))
-    values = (heads[key] + seen[key] if key in seen else fresh[heads[key]] for key in keys)
-    return list(values) if opened.value_size == LIST_ENTRY.size else [value[: opened.value_size] for value in values]
+def _each(kernel: ListKernel, changed: Heads, current: Heads, work: _Work) -> None:
+    for table in TABLES:
+        if not changed.get(table):
+            continue
+        with _existing(kernel, table) as opened:
+            try:
+                work(opened, changed[table], current[table])
+            except OSError as error:
+                raise FastpathError(table, reason_of(error), "Run the task again: it makes what is missing") from error
 
 
-def _seen(opened: TableMap, keys: t.Sequence[bytes], number: int) -> t.Dict[bytes, bytes]:
-    """Return what the program wrote into these entries, of so many in the table; those without hits are left out."""
-    if _ONE_BY_ONE * len(keys) < number:
-        values: t.Iterable[t.Tuple[bytes, t.Optional[bytes]]] = ((key, opened.lookup(key)) for key in keys)
-    else:
-        values = opened.items() if keys else ()
-    return {key: value[HEAD.size:] for key, value in values if value and value[HEAD.size:] != _NOT_SEEN}
+def _add(opened: TableMap, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
+    fresh = [key for key in heads if key not in there] if there else list(heads)
+    whole = {head: head + _unseen(opened) for head in set(heads.values())}
+    opened.update_many(fresh, [whole[heads[key]] for key in fresh])
+    if len(fresh) < len(heads):
+        _rewrite(opened, {key: head for key, head in heads.items() if key in there}, there)
+
+
+def _remove(opened: TableMap, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
+    kept = {key: head for key, head in heads.items() if head[_BITS]}
+    if kept:
+        _rewrite(opened, kept, there)
+    opened.delete_many([key for key in heads if key not in kept])
+
+
+def _rewrite(opened: TableMap, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
+    """Give entries other heads. Hits and times stay, as the program has them by then."""
+    done = 0
+    for keys, tails in opened.tails(HEAD.size) if _ONE_BY_ONE * len(heads) >= len(there) else _tails(opened, heads):
+        some = list(map(heads.get, keys))
+        if None in some:
+            keys, tails = list(itertools.compress(keys, some)), list(itertools.compress(tails, some))
+        values = [head + tail for head, tail in zip(filter(None, some), tails)]
+        opened.update_many(keys, values)
+        done += len(keys)
+    if done < len(heads):  # somebody removed an entry meanwhile
+        left = opened.heads(0)
+        gone = [key for key in heads if key not in left]
+        opened.update_many(gone, [heads[key] + _unseen(opened) for key in gone])
+
+
+def _tails(opened: TableMap, keys: t.Iterable[bytes]) -> t.Iterator[t.Tuple[t.List[bytes], t.List[bytes]]]:
+    for key in keys:
+        value = opened.lookup(key)
+        yield [key], [value[HEAD.size:] if value else _unseen(opened)]
+
+
+def _unseen(opened: TableMap) -> bytes:
+    """Return what is behind the head of an entry that decided nothing yet."""
+    return bytes(opened.value_size - HEAD.size)
 
 
 def _set_gate(kernel: ListKernel, gate: bytes) -> None:

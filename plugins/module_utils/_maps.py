@@ -13,15 +13,17 @@ import os
 import struct
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf, map_info
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf, create_map, map_info
 
-__all__ = ("Map", "possible_cpus")
+__all__ = ("Map", "possible_cpus", "wait_for_programs")
 
 _LOOKUP, _UPDATE, _DELETE, _NEXT_KEY = 1, 2, 3, 4
 _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 24, 26, 27
 _ENOTSUPP = 524  # the kernel's own; not in errno
 _NO_BATCH = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP)
 _CHUNK = 1 << 16  # smaller chunks of a hash can answer ENOSPC
+_ARRAY, _ARRAY_OF_MAPS = 2, 12
 _PERCPU_TYPES = (5, 6, 10, 21)
 
 
@@ -92,6 +94,12 @@ class Map:
             heads = _cut(values, self.value_size, count, size)
             found.update(zip(_cut(keys, self.shape.key_size, count), map(same.setdefault, heads, heads)))
         return found
+
+    def tails(self, size: int) -> t.Iterator[t.Tuple[t.List[bytes], t.List[bytes]]]:
+        """Return keys, and what is behind the first bytes of their values, many at a time. Meanwhile entries may be set, but not added."""
+        for keys, values, count in self._chunks():
+            rest = [values[i + size: i + self.value_size] for i in range(0, len(values), self.value_size)]
+            yield _cut(keys, self.shape.key_size, count), rest
 
     def update_many(self, keys: t.Sequence[bytes], values: t.Sequence[bytes]) -> None:
         """Set entries, in their order. Raises C(OSError) when the map is full; those before it are set."""
@@ -191,6 +199,20 @@ class Map:
         values = ((key, self.lookup(key)) for key in keys)
         found = [(key, value) for key, value in values if value is not None]
         return b"".join(key for key, value in found), b"".join(value for key, value in found), len(found)
+
+
+def wait_for_programs() -> None:
+    """Return when every program that runs now has ended, so that none goes on with what it read before. Raises C(OSError).
+
+    The kernel waits so (C(synchronize_rcu)) whenever a map in a map of maps is replaced: user space is to know that nobody uses
+    the old one. membarrier(2) would do the same, but not with C(nohz_full).
+    """
+    inner = create_map(MapShape("wait_inner", _ARRAY, 4, 4, 1))
+    try:
+        with Map(create_map(MapShape("wait", _ARRAY_OF_MAPS, 4, 4, 1), inner)) as outer:
+            outer.update(bytes(4), struct.pack("=I", inner))
+    finally:
+        os.close(inner)
 
 
 class _Stopped(Exception):

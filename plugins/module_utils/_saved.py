@@ -120,7 +120,7 @@ class Saved:
         if text is None:
             return empty()
         try:
-            return collect((), read_feed(path, text), 0.0)[0]
+            return collect((), read_feed(path, text), 0.0).wanted
         except FastpathError as error:
             raise FastpathError(path, "it can't be read: %s" % error, _REMEDY) from error
 

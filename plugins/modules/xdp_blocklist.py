@@ -15,54 +15,19 @@ description:
   - The list is kept in the kernel and shared by all interfaces of the host. It takes effect at once, and it can be filled
     before a filter is attached.
   - When both lists name a source, the longer prefix wins; on a tie the blocklist wins.
-  - Additions are made before removals, so that no packet meets a list that is only half there.
+  - Additions are made before removals, and what was on its way through a filter has left it in between, so that no packet meets a
+    list that is only half there.
 author:
   - The vos.fastpath authors (@vos)
 extends_documentation_fragment:
   - vos.fastpath.attributes
+  - vos.fastpath.lists
 attributes:
   check_mode:
     support: full
   diff_mode:
     support: full
 options:
-  entries:
-    description:
-      - IPv4 and IPv6 addresses and prefixes, for example V(192.0.2.7), V(198.51.100.0/24), V(2001:db8::/32).
-      - An address with host bits set below its prefix length is refused, and with it the whole task.
-      - Either this or O(src) has to be given, or both.
-    type: list
-    elements: str
-  src:
-    description:
-      - A file with entries, one per line, with comments behind C(#) or C(;); or CSV with address, time of expiry and comment; or
-        JSON, a list of texts or of objects with C(address) (or C(ip), C(prefix), C(cidr)) and C(expires), or an object with one
-        such list in it.
-      - Times are seconds since 1970 or ISO 8601, and UTC where no zone is named.
-      - A bad line is named, and nothing is changed.
-    type: path
-  remote_src:
-    description: Whether O(src) is on the managed host; else it is looked up on the controller, as by M(ansible.builtin.copy).
-    type: bool
-    default: false
-  packed:
-    description: What the action plugin makes of O(entries) and O(src) to move it compactly. Not for people.
-    type: str
-  expires:
-    description:
-      - Seconds after which the entries that have no time of their own expire; without it, never. Each run starts it anew.
-      - The program ignores an expired entry; it is removed when the list is made anew with O(state=exact).
-    type: int
-  hits:
-    description: Whether to return how many packets each entry decided about.
-    type: bool
-    default: false
-  state:
-    description:
-      - V(present) adds the entries, V(absent) removes them, V(exact) makes the list equal to them.
-    type: str
-    choices: [present, absent, exact]
-    default: present
   allow_controller:
     description: Block also the address that the connection of the play comes from.
     type: bool
@@ -146,6 +111,14 @@ overlaps:
     - Null where there are too many to say.
   returned: success
   type: int
+remarks:
+  description:
+    - What was noticed about the entries given, with the reason, which were there twice, and which lie within another one; the first ten of
+      each.
+  returned: success
+  type: list
+  elements: str
+  sample: ["feed.txt line 7: 192.0.2.7 was there before; the last one counts"]
 hits:
   description: The entries of the list that decided about most packets, the first 1000 of them.
   returned: when O(hits=true)
@@ -168,6 +141,10 @@ hits:
       description: When the entry expires, seconds since 1970; null for never.
       returned: always
       type: float
+    comment:
+      description: What this task or its file says about the entry; null for nothing.
+      returned: always
+      type: str
 size:
   description: How many entries the list has now.
   returned: success

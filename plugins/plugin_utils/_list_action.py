@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import typing as t
-from pathlib import Path
 
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.validation import check_type_int, check_type_list
@@ -17,7 +16,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Item, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import expiry
 
 __all__ = ("ListAction",)
@@ -51,12 +50,13 @@ class ListAction(ActionBase):
         if local:
             src = str(arguments.pop("src"))
             feed = read_feed(src, self._read(src), expires)
-        arguments["packed"] = pack(*collect(entries, feed, expires))
+        arguments["packed"] = pack(collect(entries, feed, expires))
         arguments.pop("entries", None)
 
     def _read(self, src: str) -> str:
         try:
-            return Path(self._find_needle("files", src)).read_text("utf-8")
-        except (AnsibleError, OSError, ValueError) as error:
+            path = str(self._find_needle("files", src))
+        except AnsibleError as error:
             remedy = "Name a text file on the controller, or set remote_src=true for one on the host"
             raise FastpathError("src: %s" % src, str(error).splitlines()[0], remedy) from error
+        return read_text(path)

@@ -11,8 +11,6 @@ from typing import Any
 
 import yaml
 
-from ansible_collections.vos.fastpath.plugins.doc_fragments.attributes import ModuleDocFragment
-
 ROOT = Path(__file__).resolve().parents[2]
 ROLE = ROOT / "roles" / "vos_fastpath"
 NAMES = sorted(path.stem for path in (ROOT / "plugins" / "modules").glob("*.py"))
@@ -31,12 +29,21 @@ def argument_spec(name: str) -> dict[str, dict[str, Any]]:
 
 def documentation(name: str) -> dict[str, Any]:
     """What its documentation says, with the fragments it extends."""
-    own = yaml.safe_load(module(name).DOCUMENTATION)
-    fragment = yaml.safe_load(ModuleDocFragment.DOCUMENTATION)
+    own: dict[str, Any] = yaml.safe_load(module(name).DOCUMENTATION)
+    fragments = [fragment(each.rpartition(".")[2]) for each in own["extends_documentation_fragment"]]
     for key in ("options", "attributes"):
-        names = {**fragment[key], **own.get(key, {})}
-        own[key] = {name: {**fragment[key].get(name, {}), **own.get(key, {}).get(name, {})} for name in names}
+        merged: dict[str, dict[str, Any]] = {}
+        for part in (*fragments, own):
+            for option, words in part.get(key, {}).items():
+                merged[option] = {**merged.get(option, {}), **words}
+        own[key] = merged
     return own
+
+
+def fragment(name: str) -> dict[str, Any]:
+    """What several modules say."""
+    found = importlib.import_module("ansible_collections.vos.fastpath.plugins.doc_fragments." + name)
+    return yaml.safe_load(found.ModuleDocFragment.DOCUMENTATION)
 
 
 def returned(name: str) -> dict[str, Any]:

@@ -122,6 +122,9 @@ class FakeMap(Map):
     def heads(self, size: int) -> dict[bytes, bytes]:
         return {key: value[:size] for key, value in self.table.values.items()}
 
+    def tails(self, size: int) -> Iterator[tuple[list[bytes], list[bytes]]]:
+        yield list(self.table.values), [value[size:] for value in self.table.values.values()]
+
     def update_many(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
         for key, value in zip(keys, values, strict=True):
             self.update(key, value)
@@ -188,7 +191,7 @@ class FakeKernel(Kernel):
 
     def _list(self, name: str, texts: Sequence[str]) -> None:
         assert name in LISTS
-        current, (wanted, _duplicates) = read(self), collect(texts, (), 0.0)
+        current, wanted = read(self), collect(texts, (), 0.0).wanted
         apply(self, current, plan(current, {table: dict.fromkeys(keys, 0) for table, keys in wanted.items()}, name, "present"))
         self.writes.clear()
 
@@ -358,6 +361,9 @@ class FakeKernel(Kernel):
 
     def _by_pin(self, path: str) -> FakeMap | None:
         return FakeMap(self, self.pins[path]) if path in self.pins else None
+
+    def wait_for_programs(self) -> None:
+        self.wrote("wait", "programs", None)
 
     def require_host_maps(self) -> None:
         require_host_maps(self)

@@ -56,6 +56,21 @@ SEC("xdp") int sip_logic(struct xdp_md *ctx) { return *(char *)(long)ctx->data; 
 """,
     # Shares a table of programs with one that takes no frags, so that it must not take them either.
     "no_frags": _HEAD + _CONFIG + _MAPS + _JUMPS + (_FILTER % (32, _USE)).replace("__u32 key[5]", "bpf_tail_call(ctx, &jumps, 0);\n\t__u32 key[5]"),
+    # Says that it has begun, takes its time, and says that it has ended.
+    "slow": _HEAD + _map(MapShape("progress", 2, 4, 8, 1)) + """
+static long step(__u32 number, void *context) { return !bpf_ktime_get_ns(); }
+SEC("xdp") int sip_logic(struct xdp_md *ctx)
+{
+    __u32 key = 0;
+    volatile __u64 *slot = bpf_map_lookup_elem(&progress, &key);
+
+    if (!slot) return XDP_ABORTED;
+    *slot += 1;
+    bpf_loop(1 << 22, step, 0, 0);
+    *slot += 1;
+    return XDP_PASS;
+}
+""",
     # Somebody else's program.
     "foreign": _HEAD + 'SEC("xdp") int sip_other(struct xdp_md *ctx) { return XDP_PASS; }\n',
     # A program by our name, but without our maps.

@@ -217,8 +217,8 @@ def test_a_list_read_on_the_controller_knows_its_times(results: Results) -> None
     [
         ("no_list", ["entries: neither entries nor src says what the list is about. Name one of them"]),
         ("no_file", ["src: nosuch.txt: Could not find or access 'nosuch.txt'", "set remote_src=true for one on the host"]),
-        ("no_text", ["src: binary: 'utf-8' codec can't decode byte 0xff", "Name a text file on the controller"]),
-        ("folder", ["/files: [Errno 21] Is a directory"]),
+        ("no_text", ["/files/binary line 1: it is no UTF-8: 'utf-8' codec can't decode byte 0xff", "Name a text file"]),
+        ("folder", ["/files: Is a directory (EISDIR). Name a text file"]),
         ("bad_entry", ["Entry 2: 10.1.2.abc: it is neither an IPv4 nor an IPv6 address. ", "Nothing was changed"]),
         ("bad_line", ["bad.txt line 5: 10.1.2.3/24: it has host bits set below /24. Write 10.1.2.0/24 ", "Nothing was changed"]),
         ("bad_time", ["expires: -5: it has to be 1 to 3153600000 seconds. Leave it out for no end"]),

@@ -241,6 +241,10 @@ def test_the_maps_of_a_host_are_made_once(host: Host) -> None:
             assert (again.info.id, again.shape) == (first.info.id, MAPS["hosts_v4"])
 
 
+def test_programs_can_be_waited_for(host: Host) -> None:
+    host.kernel.wait_for_programs()
+
+
 def test_a_pin_keeps_a_map_and_gives_way_to_the_next(host: Host) -> None:
     kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
     assert kernel.interface_map(ifindex, "xdp_settings") is None

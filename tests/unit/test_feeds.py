@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,14 +14,18 @@ from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
 
 NOON = 1795435200.0
 """2026-11-23 12:00:00 UTC."""
 
 
 def entries(text: str, expires: float = 0.0) -> list[tuple[str, float]]:
-    return [(entry, when) for _place, entry, when in read_feed("feed", text, expires)]
+    return [(entry, when) for _place, entry, when, _comment in read_feed("feed", text, expires)]
+
+
+def comments(text: str) -> list[str]:
+    return [comment.strip() for _place, _entry, _when, comment in read_feed("feed", text)]
 
 
 def message(text: str) -> str:
@@ -52,6 +57,14 @@ CSV = """\
 
 def test_one_per_line_with_comments() -> None:
     assert [entry for entry, _when in entries(LINES)] == ["192.0.2.7", "198.51.100.0/24", "2001:db8::/32", "192.0.2.8"]
+
+
+def test_comments_stay_with_their_entries() -> None:
+    assert comments(LINES) == ["", "a whole network", "another mark", ""]
+    assert comments(CSV) == ["seen by the honeypot", "a comment, quoted", "for good", "", "", "until then", "", ""]
+    assert comments('192.0.2.7,,"ticket #5; urgent" # a mark\n192.0.2.8 # "so"\n"192.0.2.9"\n') == ["ticket #5; urgent", '"so"', ""]
+    some = [{"ip": "192.0.2.7", "comment": "the office"}, {"ip": "192.0.2.8", "Reason": "a scan"}, "192.0.2.9", {"ip": "192.0.2.9", "comment": 7}]
+    assert comments(json.dumps(some)) == ["the office", "a scan", "", ""]
 
 
 def test_nothing_but_comments_is_an_empty_list() -> None:
@@ -173,7 +186,7 @@ THINGS = st.recursive(
 @given(st.one_of(TEXTS, THINGS.map(json.dumps)))
 def test_any_text_is_read_or_refused(text: str) -> None:
     try:
-        wanted, duplicates = collect(None, read_feed("feed", text), 0.0)
+        wanted, _comments, duplicates, _remarks = collect(None, read_feed("feed", text), 0.0)
     except FastpathError as error:
         assert str(error).startswith("feed")
         return
@@ -201,6 +214,21 @@ def test_the_first_odd_line_of_many_is_the_one_that_is_named(lines: list[str]) -
 def test_a_million_odd_lines_are_refused_for_the_one_that_is_wrong() -> None:
     odd = ["  192.0.2.7  # again", "", ";;;", '"192.0.2.8", 2026-11-23T12:00:00Z , "a, b"', "\t2001:DB8::/32", "192.0.2.9,,", "# 10.1.2.abc", "10.0.0.0/8"]
     text = "\n".join(odd * 125000)
-    wanted, duplicates = collect(None, read_feed("feed", text), 0.0)
+    wanted, _comments, duplicates, _remarks = collect(None, read_feed("feed", text), 0.0)
     assert (sum(map(len, wanted.values())), duplicates) == (5, 5 * 125000 - 5)
     assert message(text + "\n10.1.2.abc").startswith("lists/feed.txt line 1000001: 10.1.2.abc: ")
+
+
+MEBIBYTE = 1 << 20
+
+
+def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "huge"
+    with path.open("wb") as stream:
+        stream.truncate(256 * MEBIBYTE + 1)
+    with pytest.raises(FastpathError, match="^src: .*/huge: it is larger than 256 MiB. "):
+        read_text(str(path))
+
+
+def test_json_that_would_take_gigabytes_is_refused() -> None:
+    assert message("[" + " " * 64 * MEBIBYTE).startswith("lists/feed.txt: as JSON it is larger than 64 MiB. Write one entry per line. ")

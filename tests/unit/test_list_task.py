@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefix
@@ -62,6 +64,7 @@ def test_entries_are_added(kernel: FakeKernel) -> None:
         "duplicates": 1,
         "expired": 0,
         "overlaps": 0,
+        "remarks": ["Entry 3: 192.0.2.7 was there before; the last one counts"],
         "size": 3,
         "diff": {"before": "", "after": "192.0.2.7\n2001:db8::/32\n"},
     }
@@ -109,6 +112,25 @@ def test_the_two_lists_are_two(kernel: FakeKernel) -> None:
 def test_entries_within_others_are_kept_and_counted(kernel: FakeKernel) -> None:
     result = task(kernel, "allow", ["192.0.2.7", "192.0.2.0/24", "2001:db8::/48", "2001:db8::/32", "192.0.3.1"])
     assert (result["overlaps"], result["size"]) == (2, 5)
+
+
+def test_what_lies_within_another_or_is_there_twice_is_named(kernel: FakeKernel) -> None:
+    assert task(kernel, "allow", ["192.0.2.7", "192.0.2.0/24", "192.0.2.7"])["remarks"] == [
+        "Entry 3: 192.0.2.7 was there before; the last one counts",
+        "192.0.2.7 lies within 192.0.2.0/24; it is kept, since a longer prefix can outrank the other list",
+    ]
+
+
+def test_comments_are_shown_with_what_changes(kernel: FakeKernel, tmp_path: Path) -> None:
+    path = tmp_path / "feed.csv"
+    path.write_text("192.0.2.7,,the office\n192.0.2.8\n2001:db8::/32 # a trunk\n")
+    packed = pack(collect(None, read_feed("feed", path.read_text()), 0.0))
+    foretold, result = task(kernel, "allow", None, src=str(path), check=True), task(kernel, "allow", None, packed=packed)
+    assert result["diff"]["after"] == foretold["diff"]["after"] == "192.0.2.7  # the office\n192.0.2.8\n2001:db8::/32  # a trunk\n"
+    renewed = task(kernel, "allow", None, src=str(path), expires=3600)["diff"]
+    assert renewed["before"].splitlines() == ["192.0.2.7 for good  # the office", "192.0.2.8 for good", "2001:db8::/32 for good  # a trunk"]
+    assert renewed["after"].splitlines()[0].endswith("Z  # the office")
+    assert task(kernel, "allow", None, "absent", src=str(path))["diff"]["before"] == result["diff"]["after"]
 
 
 def test_of_a_long_list_the_first_thousand_are_named(kernel: FakeKernel) -> None:
@@ -163,18 +185,20 @@ def test_a_file_with_one_bad_line_changes_nothing_and_names_it(kernel: FakeKerne
     [
         ("nosuch.txt", r"No such file or directory \(ENOENT\)"),
         (".", r"Is a directory \(EISDIR\)"),
-        ("binary", "'utf-8' codec can't decode byte 0xff in position 0: invalid start byte"),
+        ("binary", "it is no UTF-8: 'utf-8' codec can't decode byte 0xff in position 10: invalid start byte"),
+        ("pipe", "it is no regular file"),
         ("zero\0byte", "embedded null byte"),
     ],
 )
 def test_a_file_that_can_not_be_read(kernel: FakeKernel, tmp_path: Path, path: str, words: str) -> None:
-    (tmp_path / "binary").write_bytes(b"\xff\xfe")
-    with pytest.raises(FastpathError, match=f"^src: {tmp_path}/.*: {words}. Name a file with one entry per line, CSV or JSON$"):
+    (tmp_path / "binary").write_bytes(b"192.0.2.7\n\xff\xfe")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FastpathError, match=f"^src: {tmp_path}/[^:]*: {words}. Name a text file with one entry per line, CSV or JSON$"):
         task(kernel, "block", None, src=f"{tmp_path}/{path}")
 
 
 def test_what_the_controller_packed_is_what_it_read(kernel: FakeKernel) -> None:
-    packed = pack(*collect(["192.0.2.7", "2001:db8::/32", "192.0.2.7"], (), 0.0))
+    packed = pack(collect(["192.0.2.7", "2001:db8::/32", "192.0.2.7"], (), 0.0))
     result = task(kernel, "allow", None, packed=packed)
     assert (result["added"], result["duplicates"], result["size"]) == (["192.0.2.7", "2001:db8::/32"], 1, 2)
 
@@ -182,7 +206,7 @@ def test_what_the_controller_packed_is_what_it_read(kernel: FakeKernel) -> None:
 def test_what_the_controller_packed_and_a_file_of_this_host_are_one_list(kernel: FakeKernel, tmp_path: Path) -> None:
     path = tmp_path / "more.txt"
     path.write_text("192.0.2.7\n192.0.2.8\n192.0.2.8\n")
-    packed = pack(*collect(["192.0.2.7", "192.0.2.7", "192.0.2.6"], (), 0.0))
+    packed = pack(collect(["192.0.2.7", "192.0.2.7", "192.0.2.6"], (), 0.0))
     result = task(kernel, "allow", None, "exact", packed=packed, src=str(path), remote_src=True)
     assert (sorted(result["added"]), result["duplicates"]) == (["192.0.2.6", "192.0.2.7", "192.0.2.8"], 3)
 
@@ -305,12 +329,18 @@ def test_entries_tell_what_they_decided_about(kernel: FakeKernel) -> None:
             table.update(prefix.key, LIST_ENTRY.pack(*numbers))
     result = task(kernel, "block", ["192.0.2.9"], "absent", hits=True)
     assert result["hits"] == [
-        {"entry": "2001:db8::/32", "packets": 70, "last_seen": pytest.approx(now - 1000, abs=SOME), "expires": None},
-        {"entry": "192.0.2.7", "packets": 5, "last_seen": pytest.approx(now, abs=SOME), "expires": None},
-        {"entry": "192.0.2.8", "packets": 0, "last_seen": None, "expires": pytest.approx(now + 1000, abs=SOME)},
+        {"entry": "2001:db8::/32", "packets": 70, "last_seen": pytest.approx(now - 1000, abs=SOME), "expires": None, "comment": None},
+        {"entry": "192.0.2.7", "packets": 5, "last_seen": pytest.approx(now, abs=SOME), "expires": None, "comment": None},
+        {"entry": "192.0.2.8", "packets": 0, "last_seen": None, "expires": pytest.approx(now + 1000, abs=SOME), "comment": None},
     ]
     allowed = task(kernel, "allow", [], hits=True)["hits"]
     assert [(hit["entry"], hit["packets"], hit["expires"]) for hit in allowed] == [("192.0.2.10", 900, None), ("192.0.2.8", 0, None)]
+
+
+def test_comments_are_told_with_them(kernel: FakeKernel, tmp_path: Path) -> None:
+    (tmp_path / "feed.txt").write_text("192.0.2.7 # an attack\n192.0.2.8\n")
+    found = task(kernel, "block", None, src=str(tmp_path / "feed.txt"), hits=True)["hits"]
+    assert {hit["entry"]: hit["comment"] for hit in found} == {"192.0.2.7": "an attack", "192.0.2.8": None}
 
 
 def test_they_are_told_on_request_only(kernel: FakeKernel) -> None:

@@ -51,7 +51,7 @@ def keys(found: Heads) -> list[Prefix]:
 
 def fill(kernel: FakeKernel, entries: Heads) -> None:
     """Have exactly these entries there."""
-    _lists.apply(kernel, NOTHING, Changes(entries, {}))
+    _lists.apply(kernel, NOTHING, Changes(entries, {}, {}))
     assert _lists.read(kernel) == entries
     kernel.writes.clear()
 
@@ -199,7 +199,7 @@ def test_whether_anybody_is_allowed(kernel: FakeKernel, entries: Heads, found: b
 
 def test_what_is_applied_is_there(kernel: FakeKernel) -> None:
     entries = listed(A=ALLOW, NET=BLOCK, SIX=BOTH)
-    _lists.apply(kernel, NOTHING, Changes(entries, {}))
+    _lists.apply(kernel, NOTHING, Changes(entries, {}, {}))
     assert _lists.read(kernel) == entries
     assert _lists.read_gate(kernel) == _lists.gate_of(entries)
     with kernel.host_map("prefixes_v4") as table:
@@ -216,7 +216,8 @@ def test_a_table_is_announced_before_its_first_entry_and_until_after_its_last(ke
     _lists.apply(kernel, NOTHING, _lists.plan(NOTHING, wanted(A), "allow", "present"))
     assert watched_writes() == [("update", "list_gate"), ("update", "hosts_v4"), ("update", "list_gate")]
     _lists.apply(kernel, listed(A=ALLOW), _lists.plan(listed(A=ALLOW), wanted(A), "allow", "absent"))
-    assert watched_writes() == [("update", "list_gate"), ("delete", "hosts_v4"), ("update", "list_gate")]
+    waiting = ("wait", "programs")
+    assert watched_writes() == [("update", "list_gate"), waiting, ("delete", "hosts_v4"), waiting, ("update", "list_gate")]
 
 
 def test_the_gate_is_never_too_narrow_on_the_way(kernel: FakeKernel) -> None:
@@ -235,7 +236,8 @@ def test_additions_come_before_removals(kernel: FakeKernel, new: str) -> None:
     fill(kernel, listed(A=ALLOW))
     _lists.apply(kernel, listed(A=ALLOW), _lists.plan(listed(A=ALLOW), wanted(prefix), "allow", "exact"))
     entries = [(what[0], what[2]) for what in kernel.writes if what[1] != "list_gate"]
-    assert entries == [("update", prefix.key), ("delete", A.key)]
+    waiting = ("wait", None)
+    assert entries == [("update", prefix.key), waiting, ("delete", A.key), waiting], "and no packet straddles them"
 
 
 def test_what_stays_is_not_written(kernel: FakeKernel) -> None:
@@ -248,7 +250,7 @@ def test_what_stays_is_not_written(kernel: FakeKernel) -> None:
 def test_what_stays_on_the_other_list_is_changed_in_its_place(kernel: FakeKernel) -> None:
     fill(kernel, listed(A=BOTH))
     _lists.apply(kernel, listed(A=BOTH), _lists.plan(listed(A=BOTH), wanted(), "block", "exact"))
-    assert [(what[0], what[2]) for what in kernel.writes if what[1] != "list_gate"] == [("update", A.key)]
+    assert [(what[0], what[2]) for what in kernel.writes if what[1].startswith("hosts")] == [("update", A.key)]
     assert _lists.read(kernel) == listed(A=ALLOW)
 
 
@@ -290,13 +292,13 @@ def test_lists_that_vanish_meanwhile_are_an_error() -> None:
             return []
 
     with pytest.raises(FastpathError) as error:
-        _lists.apply(Swept(), {table: {} for table in _lists.TABLES}, _lists.Changes({}, {}))
+        _lists.apply(Swept(), {table: {} for table in _lists.TABLES}, _lists.Changes({}, {}, {}))
     assert str(error.value) == "list_gate: somebody unpinned it while the lists were being changed. Run the task again"
 
 
 def test_more_than_a_table_holds_is_refused_beforehand(kernel: FakeKernel) -> None:
     changes = _lists.plan(NOTHING, wanted(A), "allow", "present")
-    assert GATE.unpack(_lists.gate_after({**NOTHING, "hosts_v4": Many(MOST - 1)}, changes))[0] == MOST
+    assert GATE.unpack(_lists.gates({**NOTHING, "hosts_v4": Many(MOST - 1)}, changes).after)[0] == MOST
     before = kernel.state()
     with pytest.raises(FastpathError) as error:
         _lists.apply(kernel, {**NOTHING, "hosts_v4": Many(MOST)}, changes)
@@ -309,11 +311,11 @@ def test_more_than_a_table_holds_is_refused_beforehand(kernel: FakeKernel) -> No
 def test_what_goes_makes_no_room_for_what_comes_since_it_comes_first() -> None:
     full = Many(MOST - 1)
     full[A.key] = listed(A=ALLOW)["hosts_v4"][A.key]
-    changes = Changes(add=listed(B=ALLOW), remove={"hosts_v4": {A.key: HEAD.pack(0, 32, 0, 0)}})
-    assert GATE.unpack(_lists.gate_after({**NOTHING, "hosts_v4": full}, changes))[0] == MOST - 1
+    changes = Changes(add=listed(B=ALLOW), renew={}, remove={"hosts_v4": {A.key: HEAD.pack(0, 32, 0, 0)}})
+    assert GATE.unpack(_lists.gates({**NOTHING, "hosts_v4": full}, changes).after)[0] == MOST - 1
     full.count += 1
     with pytest.raises(FastpathError) as error:
-        _lists.gate_after({**NOTHING, "hosts_v4": full}, changes)
+        _lists.gates({**NOTHING, "hosts_v4": full}, changes)
     assert str(error.value) == (
         "1048577 entries for hosts_v4: the table holds 1048576, and new entries come before 1 old ones go. "
         "Remove old ones with a task of its own, state=absent, before this one. Nothing was changed"
@@ -347,7 +349,7 @@ def test_from_any_lists_to_any_others(current: Heads, asked: dict[str, dict[byte
     fill(kernel, current)
     assert _lists.read_gate(kernel) == _lists.gate_of(current)
     changes = _lists.plan(current, asked, name, state)
-    foretold = _lists.gate_after(current, changes)
+    foretold = _lists.gates(current, changes).after
     _lists.apply(kernel, current, changes)
     done = _lists.read(kernel)
     assert _lists.read_gate(kernel) == _lists.gate_of(done) == foretold

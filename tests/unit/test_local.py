@@ -69,7 +69,7 @@ def test_what_is_no_note_is_named(local: Local, line: str) -> None:
 
 
 def test_notes_are_laid_over_what_ansible_wants() -> None:
-    wanted, _duplicates = collect(["192.0.2.1", "192.0.2.2", "198.51.100.0/24"], [("", "192.0.2.3", 50.0), ("", "192.0.2.4", 50.0)], 0.0)
+    wanted = collect(["192.0.2.1", "192.0.2.2", "198.51.100.0/24"], [("", "192.0.2.3", 50.0, ""), ("", "192.0.2.4", 50.0, "")], 0.0).wanted
     said = [
         Note("block", "192.0.2.1", False),
         Note("block", "192.0.2.2", True, LATER),
@@ -80,6 +80,6 @@ def test_notes_are_laid_over_what_ansible_wants() -> None:
         Note("allow", "203.0.113.9", True),
     ]
     made = overlay(wanted, {note.key: note for note in said}, "block")
-    after, _duplicates = collect(["192.0.2.2", "198.51.100.0/24", "192.0.2.4", "2001:db8::/32"], [("", "192.0.2.3", LATER)], 0.0)
+    after = collect(["192.0.2.2", "198.51.100.0/24", "192.0.2.4", "2001:db8::/32"], [("", "192.0.2.3", LATER, "")], 0.0).wanted
     assert wanted == after
     assert [note.name for note in made] == ["192.0.2.1", "192.0.2.3", "192.0.2.4", "2001:db8::/32"]

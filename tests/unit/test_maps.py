@@ -4,15 +4,18 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY, MAPS, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
-from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, possible_cpus
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf, create_map
+from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, possible_cpus, wait_for_programs
 
 HOSTS = MAPS["hosts_v4"]
 BATCHES = MapShape("batches", 1, 4, 4, 200000)
@@ -152,3 +155,36 @@ def test_a_closed_map_is_closed(real_host: None) -> None:
     for call in calls:
         with pytest.raises(OSError, match="Bad file descriptor"):
             call()
+
+
+def test_programs_that_run_are_waited_for(bpf_object: Callable[[str], str]) -> None:
+    """One that had begun has ended: its counter, odd while it runs, is even again or further on."""
+    with BpfObject(bpf_object("slow")) as loaded, ThreadPoolExecutor(1) as pool:
+        program = loaded.load()
+        progress = Map(os.dup(loaded.map_fd("progress")))
+        with progress:
+            for _each in range(5):
+                done = pool.submit(run, program)
+                while (begun := count(progress)) % 2 == 0 and not done.done():
+                    pass
+                wait_for_programs()
+                ended = count(progress)
+                done.result()
+                assert ended > begun or begun % 2 == 0
+
+
+def run(program: int) -> None:
+    """Hand a packet to a program (BPF_PROG_TEST_RUN)."""
+    frame = ctypes.create_string_buffer(64)
+    bpf(10, attributes("IIIIQQII", program, 0, len(frame), 0, ctypes.addressof(frame), 0, 1, 0))
+
+
+def count(progress: Map) -> int:
+    """How often a program has begun, and how often it has ended."""
+    return int.from_bytes(progress.lookup(bytes(4)) or b"", "little")
+
+
+def test_waiting_leaves_nothing_open(real_host: None) -> None:
+    before = os.listdir("/proc/self/fd")
+    wait_for_programs()
+    assert os.listdir("/proc/self/fd") == before

@@ -59,9 +59,9 @@ def keep(saved: Saved, entries: Wanted) -> bool:
 
 
 def test_a_list_is_text_that_a_person_reads(saved: Saved) -> None:
-    entries, _duplicates = collect(
-        ["192.0.2.1", "198.51.100.0/24", "2001:db8::1", "2001:db8:1::/48"], [("", "192.0.2.9", 1700000000.0)], 0.0
-    )
+    entries = collect(
+        ["192.0.2.1", "198.51.100.0/24", "2001:db8::1", "2001:db8:1::/48"], [("", "192.0.2.9", 1700000000.0, "")], 0.0
+    ).wanted
     assert (keep(saved, entries), keep(saved, entries)) == (True, False)
     text = Path(saved.path("block.list")).read_text().splitlines()
     assert text[0].startswith("# The blocklist as Ansible manages it, 5 entries.")
