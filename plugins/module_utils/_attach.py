@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import check_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     all_or_nothing,
     attach_first,
@@ -20,12 +21,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     verify,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._migrate import Place, moved, places
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
-from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path, interface_path
+from ansible_collections.vos.fastpath.plugins.module_utils._pins import BPFFS, host_path, interface_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import (
     Live,
     Outcome,
@@ -33,10 +35,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import (
     actions_of,
     check_modes,
     plan_attach,
-    predicted,
     read_live,
-    words_of,
 )
+from ansible_collections.vos.fastpath.plugins.module_utils._preflight import check_way, foretold, notes_of
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 
 __all__ = ("attach", "detach", "shares_lists")
@@ -59,19 +60,30 @@ class Ready(t.NamedTuple):
 
 def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
     """Attach to every interface, or in check mode say what would be done. Raises FastpathError before any change."""
+    mounted = kernel.mounted()
+    outcomes = _attach(kernel, names, wanted, check)
+    if not mounted and any(outcome.actions for outcome in outcomes):
+        mount = "mount the BPF filesystem at %s" % BPFFS
+        outcomes[0] = outcomes[0]._replace(actions=(mount,) + outcomes[0].actions)
+    return outcomes
+
+
+def _attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
     if not check:
         _check_stealth(kernel, wanted)
+    check_capabilities(kernel.missing_capabilities())
     lives = [read_live(kernel, name) for name in names]
     if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
-        return [predicted(live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
+        return [foretold(kernel, live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
     with contextlib.ExitStack() as stack:
         host = stack.enter_context(places(kernel, host_path(), HOST_MAPS, kernel.host_map))
         if any(place.old for place in host.values()):
             _check_unshared(kernel, names, "The lists are of another version", "would go on with the old ones")
         all_ready = [stack.enter_context(_ready(kernel, live, wanted, host)) for live in lives]
+        check_way(kernel, [(each.live, each.steps) for each in all_ready], wanted)
         tidy, gone = _host_actions(kernel, host), _gone(kernel)
         if check:
-            outcomes = [predicted(each.live, wanted, each.loaded.tag, each.steps) for each in all_ready]
+            outcomes = [foretold(kernel, each.live, wanted, each.loaded.tag, each.steps) for each in all_ready]
         else:
             outcomes = _bring_about(kernel, host, all_ready, wanted, bool(tidy))
             _forget(kernel, gone)
@@ -101,7 +113,7 @@ def _bring_about(
     kernel: Kernel, host: Places, all_ready: t.Sequence[Ready], wanted: Wanted, tidy: bool
 ) -> t.List[Outcome]:
     if not tidy and not any(each.steps for each in all_ready):
-        return [Outcome(each.live, each.live.describe(), ()) for each in all_ready]
+        return [_outcome(kernel, each, wanted.mode, None) for each in all_ready]
     every = [place for each in all_ready for place in each.places.values()]
     with moved(kernel, [*host.values(), *every]), all_or_nothing(kernel, [each.live for each in all_ready]):
         modes = [_apply(kernel, each, wanted) for each in all_ready]
@@ -135,7 +147,8 @@ def _apply(kernel: Kernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optio
 
 def _outcome(kernel: Kernel, ready: Ready, mode: str, refused: t.Optional[str]) -> Outcome:
     after = read_live(kernel, ready.live.interface.name) if ready.steps else ready.live
-    return Outcome(ready.live, after.describe(), actions_of(ready.live, mode, ready.steps), refused)
+    notes = notes_of(kernel, after.interface, after.program.mode) if after.program else ()
+    return Outcome(ready.live, after.describe(), actions_of(ready.live, mode, ready.steps), refused, notes)
 
 
 def _ids(some: Places) -> t.Dict[str, int]:
@@ -190,6 +203,8 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
     lives = [read_live(kernel, name) for name in names]
     for live in lives:
         check_modes(live)
+        if force:
+            check_ours(live.interface.name, live.program, force)
     gone = _gone(kernel)
     actions: t.Tuple[str, ...] = ()
     if keep_lists and _lists_are_loose(kernel):

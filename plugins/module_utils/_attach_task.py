@@ -12,6 +12,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import carried, carriers, resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Outcome, Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
@@ -35,6 +36,7 @@ ARGUMENT_SPEC: t.Dict[str, t.Any] = {
     "allow_empty_allowlist": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
     "keep_lists": {"type": "bool", "default": True},
+    "resolve": {"type": "bool", "default": False},
 }
 
 
@@ -45,9 +47,13 @@ def attach_task(params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kern
     if not names:
         raise FastpathError("interfaces", "the list is empty", "Name the interfaces that SIP arrives on")
     wanted = _wanted(params)
-    if params["state"] == "present":
-        return _result(attach(kernel, names, wanted, check))
-    return _result(detach(kernel, names, params["force"], params["keep_lists"], check))
+    present = params["state"] == "present"
+    carries = {name: [name] for name in names}
+    if params["resolve"]:
+        carries = resolve(kernel, names) if present else carriers(kernel, names)
+    if present:
+        return _result(attach(kernel, list(carries), wanted, check), carries)
+    return _result(detach(kernel, list(carries), params["force"], params["keep_lists"], check), carries)
 
 
 def _wanted(params: t.Dict[str, t.Any]) -> Wanted:
@@ -58,7 +64,7 @@ def _wanted(params: t.Dict[str, t.Any]) -> Wanted:
     return Wanted(params["object"], params["mode"], config, settings, params["force"], params["allow_empty_allowlist"])
 
 
-def _result(outcomes: t.Sequence[Outcome]) -> t.Dict[str, t.Any]:
+def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[str]]) -> t.Dict[str, t.Any]:
     actions = [action for outcome in outcomes for action in outcome.actions]
     before = {outcome.before.interface.name: outcome.before.describe() for outcome in outcomes}
     after = {outcome.before.interface.name: outcome.after for outcome in outcomes}
@@ -71,6 +77,8 @@ def _result(outcomes: t.Sequence[Outcome]) -> t.Dict[str, t.Any]:
             **outcome.after,
             "native_refused": outcome.native_refused,
             "actions": list(outcome.actions),
+            "carries": list(carries[interface.name]),
+            "notes": [*carried(interface.name, carries[interface.name]), *outcome.notes],
         }
     return {
         "changed": bool(actions),

@@ -13,15 +13,19 @@ import functools
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._holders import words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
-from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, words_of
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live
+from ansible_collections.vos.fastpath.plugins.module_utils._preflight import outlook_of
 
 __all__ = ("all_or_nothing", "attach_first", "set_program", "take_off", "verify")
 
 _FIRST = bytes(4)
+_CANNOT = (errno.EOPNOTSUPP, errno.EINVAL, errno.ERANGE, errno.ENOMEM, errno.ENOSPC, errno.EFAULT)
+"""With these a driver says that it can't: then what is known of the device says more than the errno."""
 _TAKEN = (errno.EBUSY, errno.EEXIST)  # somebody else was there first: no reason to try another mode
 
 
@@ -95,7 +99,7 @@ def attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.
         return "native", None
     except Refused as refused:
         if refused.code in _TAKEN:
-            raise _not_attached(interface.name, "native", refused) from refused
+            raise _not_attached(kernel, interface, "native", refused) from refused
         set_program(kernel, interface, "generic", fd, NOTHING)
         return "generic", refused.words
 
@@ -104,7 +108,7 @@ def set_program(kernel: Kernel, interface: Interface, mode: str, fd: int, expect
     try:
         kernel.attach(interface.ifindex, mode, fd, expected)
     except Refused as refused:
-        raise _not_attached(interface.name, mode, refused) from refused
+        raise _not_attached(kernel, interface, mode, refused) from refused
 
 
 def take_off(kernel: Kernel, live: Live, attached: bool) -> None:
@@ -127,7 +131,7 @@ def verify(kernel: Kernel, interface: Interface, mode: str, prog_id: int) -> Non
         raise FastpathError(interface.name, reason, "See who else manages XDP on this interface")
 
 
-def _not_attached(name: str, mode: str, refused: Refused) -> FastpathError:
+def _not_attached(kernel: Kernel, interface: Interface, mode: str, refused: Refused) -> FastpathError:
     remedies = {
         errno.EOPNOTSUPP: "Use mode=auto or mode=generic",
         errno.ERANGE: "Lower the MTU, or use mode=generic",
@@ -136,6 +140,17 @@ def _not_attached(name: str, mode: str, refused: Refused) -> FastpathError:
     }
     if mode == "offload":
         remedies[errno.EINVAL] = "This NIC does not execute BPF, use mode=auto"
-    remedy = remedies.get(refused.code, "See 'ip -details link show dev %s', then run the task again" % name)
+    look = "See 'ip -details link show dev %s', then run the task again" % interface.name
     reason = "the kernel refused to change its XDP program (%s): %s" % (mode, refused.words)
-    return FastpathError(name, reason, remedy, errno=refused.code)
+    remedy = remedies.get(refused.code, look)
+    if refused.code in _CANNOT:
+        remedy = _explained(kernel, interface, mode, remedy)
+    return FastpathError(interface.name, reason, remedy, errno=refused.code)
+
+
+def _explained(kernel: Kernel, interface: Interface, mode: str, remedy: str) -> str:
+    """What the device tells says more than an errno, where it foretold that native is not possible."""
+    found = outlook_of(kernel, interface)
+    if mode != "native" or not found.remedy:
+        return remedy
+    return "%s, or use mode=generic (%s)" % (found.remedy, found.why)

@@ -7,15 +7,12 @@
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import os
 import re
-import socket
-import struct
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._ethtool import driver_name
 
 __all__ = ("Interface", "find_interface", "interface_names", "receive_queues", "statistics")
 
@@ -23,8 +20,6 @@ SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
 """The ones of C(/sys/class/net/*/statistics) that matter here."""
 
-_SIOCETHTOOL, _GET_DRIVER_INFO = 0x8946, 3
-_DRIVER_INFO_SIZE, _IFREQ_SIZE = 196, 40
 _NAME = re.compile(r"[^\s/:]{1,15}\Z")  # dev_valid_name() of the kernel
 
 
@@ -51,9 +46,8 @@ def find_interface(name: str) -> Interface:
     if not os.path.isdir(os.path.join(SYS_NET, name)):
         there = ", ".join(interface_names())
         raise FastpathError(name, "there is no such interface", "This host has: %s" % there)
-    return Interface(
-        name, int(_read(name, "ifindex")), _driver(name), int(_read(name, "mtu")), _read(name, "operstate")
-    )
+    driver = driver_name(name) or "virtual"
+    return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
 
 
 def statistics(name: str) -> t.Dict[str, int]:
@@ -69,15 +63,3 @@ def receive_queues(name: str) -> int:
 def _read(*parts: str) -> str:
     with open(os.path.join(SYS_NET, *parts), encoding="ascii") as stream:
         return stream.read().strip()
-
-
-def _driver(name: str) -> str:
-    """Ask the driver for its name (C(struct ethtool_drvinfo), linux/ethtool.h)."""
-    info = ctypes.create_string_buffer(struct.pack("=I", _GET_DRIVER_INFO), _DRIVER_INFO_SIZE)
-    request = struct.pack("16sP", name.encode(), ctypes.addressof(info)).ljust(_IFREQ_SIZE, b"\0")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anything:
-        try:
-            fcntl.ioctl(anything, _SIOCETHTOOL, request)
-        except OSError:
-            return "virtual"
-    return info.raw[4:36].split(b"\0", 1)[0].decode("ascii", "replace")

@@ -9,11 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
+import re
 import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _adder, _bpf, _once, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link
+from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import missing_capabilities
+from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device, read_device
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
@@ -23,6 +28,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, wait_for_programs
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
@@ -46,6 +52,8 @@ class Program(t.NamedTuple):
     """Ids of its maps by name; C(.rodata) under that name."""
     uptime: float
     """Seconds since it was loaded."""
+    link_id: t.Optional[int] = None
+    """The BPF link that holds it, where it is not ours: then only who has the link can replace it or take it off."""
 
 
 class Kernel:
@@ -58,6 +66,23 @@ class Kernel:
     def interface(self, name: str) -> Interface:
         """Return the interface. Raises FastpathError where there is none."""
         return find_interface(name)
+
+    def device(self, interface: Interface) -> Device:
+        """Return what decides how XDP works on an interface. Raises C(OSError)."""
+        return read_device(interface)
+
+    def host(self) -> Host:
+        """Return what of this host a driver goes by."""
+        release = re.match(r"(\d+)\.(\d+)", platform.release())
+        return Host((int(release.group(1)), int(release.group(2))) if release else (0, 0), os.cpu_count() or 1)
+
+    def missing_capabilities(self) -> t.List[str]:
+        """Return what of what attaching takes this process may not do."""
+        return missing_capabilities()
+
+    def mounted(self) -> bool:
+        """Whether there is a BPF filesystem for the pins."""
+        return _pins.mounted()
 
     def statistics(self, name: str) -> t.Dict[str, int]:
         """Return the interface's own counters."""
@@ -80,7 +105,8 @@ class Kernel:
         maps = dict(_named(info.map_ids))
         ours = info.name == PROGRAM_NAME and _OWN_MAPS <= maps.keys()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - info.loaded_ns / 1e9
-        return Program(found.mode, info.id, info.name, info.tag, ours, maps, round(uptime, 3))
+        link_id = None if ours else xdp_link(ifindex, info.id)
+        return Program(found.mode, info.id, info.name, info.tag, ours, maps, round(uptime, 3), link_id)
 
     @contextlib.contextmanager
     def opened(self, prog_id: int) -> t.Iterator[int]:

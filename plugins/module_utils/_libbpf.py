@@ -16,6 +16,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._verifier_log import verdict
 
 __all__ = ("Attached", "BpfObject", "query_xdp", "version")
 
@@ -164,15 +165,19 @@ class BpfObject:
 
     def _check(self, action: str, code: int) -> None:
         if code < 0:
-            reason = "the kernel or libbpf refused to %s it: %s" % (action, _reason(-code))
-            raise FastpathError(self.path, reason, _remedy(-code), log=_tail(), errno=-code)
+            reason, said = "the kernel or libbpf refused to %s it: %s" % (action, _reason(-code)), verdict(_lines())
+            if said:
+                reason += ". The verifier: " + said
+            raise FastpathError(self.path, reason, _remedy(-code, said), log=_tail(), errno=-code)
 
 
 def _reason(code: int) -> str:
     return "error %d of libbpf" % code if code >= _LIBBPF_ERRORS else os.strerror(code)
 
 
-def _remedy(code: int) -> str:
+def _remedy(code: int, said: t.Optional[str]) -> str:
+    if said:
+        return "Build the object again on this host; if that does not help, report it with the result's log"
     if code == 1:
         return "Loading needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
     tail = _tail()
@@ -181,5 +186,8 @@ def _remedy(code: int) -> str:
 
 def _tail() -> str:
     """Return the part of libbpf's log that matters: the last lines, where the verifier says why."""
-    lines = [line.rstrip() for text in _log for line in text.splitlines() if line.strip()]
-    return "\n".join(lines[-_LOG_LINES:])
+    return "\n".join(_lines()[-_LOG_LINES:])
+
+
+def _lines() -> t.List[str]:
+    return [line.rstrip() for text in _log for line in text.splitlines() if line.strip()]

@@ -11,11 +11,12 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import CONFIG, PROGRAM_NAME, SETTINGS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
-__all__ = ("Live", "Outcome", "Wanted", "actions_of", "check_modes", "plan_attach", "predicted", "read_live", "words_of")
+__all__ = ("Live", "Outcome", "Wanted", "actions_of", "check_modes", "plan_attach", "predicted", "read_live")
 
 
 class Wanted(t.NamedTuple):
@@ -55,6 +56,8 @@ class Outcome(t.NamedTuple):
     after: t.Dict[str, t.Any]
     actions: t.Tuple[str, ...]
     native_refused: t.Optional[str] = None
+    notes: t.Tuple[str, ...] = ()
+    """What an operator should know of it, beside what was done."""
 
 
 def read_live(kernel: Kernel, name: str) -> Live:
@@ -81,8 +84,7 @@ def plan_attach(live: Live, wanted: Wanted, tag: str, stays: bool = True, pinned
     if program is None:
         return ("attach",)
     check_modes(live)
-    if not program.ours and not wanted.force:
-        raise _foreign(live.interface.name, program)
+    check_ours(live.interface.name, program, wanted.force)
     if wanted.mode not in ("auto", program.mode):
         return ("detach", "attach")
     if not (program.ours and stays) or (program.tag, live.config) != (tag, wanted.config):
@@ -122,16 +124,3 @@ def actions_of(live: Live, mode: str, steps: t.Tuple[str, ...]) -> t.Tuple[str, 
         words["detach"] = "detach %s from %s, unfiltered until the next step" % (words_of(program), name)
         words["replace"] = "replace %s on %s in place" % (words_of(program), name)
     return tuple(words[step] for step in steps)
-
-
-def words_of(program: Program) -> str:
-    return "program %d (%s, tag %s, %s)" % (program.prog_id, program.name or "no name", program.tag, program.mode)
-
-
-def _foreign(name: str, program: Program) -> FastpathError:
-    flag = {"native": "xdpdrv", "generic": "xdpgeneric", "offload": "xdpoffload"}.get(program.mode, "xdp")
-    return FastpathError(
-        name,
-        "%s is attached, and it is not ours" % words_of(program),
-        "Remove it (ip link set dev %s %s off), or set force=true to have it replaced" % (name, flag),
-    )

@@ -28,14 +28,17 @@ attributes:
     support: full
     details:
       - The object is loaded and verified, but not attached. Where there is none yet, the tag is empty.
-      - With O(mode=auto) on an interface without a program, only the driver can tell the mode, so V(auto) is reported.
+      - With O(mode=auto) on an interface without a program, the mode is the one to expect by what the driver advertises, with the reason
+        in RV(interfaces.notes); V(auto) where the kernel does not tell, before 6.3.
   diff_mode:
     support: full
 options:
   interfaces:
     description:
       - The names of the interfaces that SIP arrives on.
-      - XDP belongs on the device that receives, so name the NIC below a VLAN device.
+      - XDP belongs on the device that receives. On a VLAN device, a bridge or a macvlan device only V(generic) works, see O(resolve).
+      - An interface is refused where a device above or below it carries a program already, since packets would be judged and counted
+        twice, or the kernel would let neither program be changed any more.
     type: list
     elements: str
     required: true
@@ -98,13 +101,24 @@ options:
     type: bool
     default: false
   force:
-    description: Replace, or take off, also a program that is not ours.
+    description:
+      - Replace, or take off, also a program that is not ours; accept one on a device below.
+      - A program that a BPF link holds can only be taken off by who holds it.
     type: bool
     default: false
   keep_lists:
     description: With O(state=absent), whether the lists stay in the kernel for the next time; V(false) removes all pins.
     type: bool
     default: true
+  resolve:
+    description:
+      - Whether a VLAN, macvlan or ipvlan device, a bridge, a team, or a bond whose mode has no native XDP, stands for the devices below
+        it that get its packets, where native mode is possible.
+      - Of a bridge, these are the ports with hardware, so that what its guests send each other is not filtered; all ports where none has.
+      - The filter then sees the SIP of everything that is above those devices, of other VLANs too. RV(interfaces) has the devices that
+        carry it, and RV(interfaces.carries) for which names. O(state=absent) finds it wherever below it is.
+    type: bool
+    default: false
 seealso:
   - module: vos.fastpath.xdp_build
   - module: vos.fastpath.xdp_allowlist
@@ -143,7 +157,7 @@ actions:
   elements: str
   sample: ["attach to enp1s0 (native)"]
 interfaces:
-  description: What is on each interface now, by its name.
+  description: What is on each interface now, by its name; with O(resolve=true), on each device that carries the filter.
   returned: success
   type: dict
   contains:
@@ -184,6 +198,18 @@ interfaces:
       returned: always
       type: list
       elements: str
+    carries:
+      description: The names of O(interfaces) that this device carries the filter for.
+      returned: always
+      type: list
+      elements: str
+      sample: [bond0.100]
+    notes:
+      description: What else there is to know, why the mode is not native and what would help, whose packets are filtered too.
+      returned: always
+      type: list
+      elements: str
+      sample: ["native expected: driver veth advertises basic, redirect, rx-sg"]
     ifindex:
       description: The kernel's number of the interface. Its maps are pinned under C(/sys/fs/bpf/vos_fastpath/if<ifindex>).
       returned: always
@@ -198,7 +224,7 @@ interfaces:
       type: list
       elements: int
 log:
-  description: The end of libbpf's log, with the verifier's words.
+  description: The end of libbpf's log; what the verifier said, with the instruction and the line of source, is in the message too.
   returned: when the object could not be loaded
   type: str
 """

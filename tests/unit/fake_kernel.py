@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, LISTS, MAPS, PROGRAM_NAME, STATS_NUMBERS, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
+from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
@@ -25,6 +26,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
@@ -53,17 +55,22 @@ class Code:
     name: str
     tag: str
     maps: dict[str, int]
+    link_id: int | None = None
 
 
 @dataclass
 class Nic:
     """An interface, what its driver refuses by mode, and what is attached to it by mode."""
 
-    interface: Interface
+    device: Device
     refuses: dict[str, tuple[int, str]]
     attached: dict[str, int] = field(default_factory=dict)
     queues: int = 1
     received: int = 7
+
+    @property
+    def interface(self) -> Interface:
+        return self.device.interface
 
 
 class FakeMap(Map):
@@ -154,6 +161,9 @@ class FakeKernel(Kernel):
         self.before_attach: Callable[[], None] | None = None
         self.after_attach: Callable[[], None] | None = None
         """What somebody else does at that moment, once."""
+        self.runs_on = Host((6, 12), 2)
+        self.lacks: list[str] = []
+        self.has_bpffs = True
         self._numbers = itertools.count(1)
         self.add_nic("lo", 1)
 
@@ -162,12 +172,26 @@ class FakeKernel(Kernel):
     def add_nic(self, name: str, ifindex: int, refuses: Mapping[str, tuple[int, str]] | None = None) -> None:
         """Plug an interface in."""
         driver = "virtual" if refuses else "virtio_net"
-        self.nics[name] = Nic(Interface(name, ifindex, driver, 1500, "up"), {"offload": NO_OFFLOAD, **(refuses or {})})
+        features = () if (refuses or {}).get("native") == NO_NATIVE else ("basic", "redirect", "rx-sg")
+        device = Device(Interface(name, ifindex, driver, 1500, "up"), "nic", 1, 1, 1, features=features)
+        self.nics[name] = Nic(device, {"offload": NO_OFFLOAD, **(refuses or {})})
 
-    def run_foreign(self, name: str, mode: str, program: str = "other") -> int:
+    def change(self, name: str, **facts: object) -> None:
+        """Let an interface be another one."""
+        nic = self.nics[name]
+        of_interface = {key: facts.pop(key) for key in list(facts) if key in Interface._fields}
+        nic.device = nic.device._replace(interface=nic.interface._replace(**of_interface), **facts)
+
+    def stack(self, upper: str, *lowers: str) -> None:
+        """Put one interface above others."""
+        self.change(upper, lowers=lowers)
+        for name in lowers:
+            self.change(name, uppers=(*self.nics[name].device.uppers, upper))
+
+    def run_foreign(self, name: str, mode: str, program: str = "other", link_id: int | None = None) -> int:
         """Have somebody else's program on an interface, in place of what is there."""
         prog_id = next(self._numbers)
-        self.codes[prog_id] = Code(program, "f0" * 8, {})
+        self.codes[prog_id] = Code(program, "f0" * 8, {}, link_id)
         self.nics[name].attached = {mode: prog_id}
         self._collect()
         return prog_id
@@ -246,6 +270,18 @@ class FakeKernel(Kernel):
             raise FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(self.interfaces()))
         return self.nics[name].interface
 
+    def device(self, interface: Interface) -> Device:
+        return self.nics[interface.name].device
+
+    def host(self) -> Host:
+        return self.runs_on
+
+    def missing_capabilities(self) -> list[str]:
+        return self.lacks
+
+    def mounted(self) -> bool:
+        return self.has_bpffs
+
     def statistics(self, name: str) -> dict[str, int]:
         names = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
         return dict.fromkeys(names, self.nics[name].received)
@@ -258,7 +294,7 @@ class FakeKernel(Kernel):
         for mode, prog_id in both.items():
             code = self.codes[prog_id]
             ours = code.name == PROGRAM_NAME and {"xdp_counters", "xdp_settings"} <= code.maps.keys()
-            return Program("multiple" if len(both) > 1 else mode, prog_id, code.name, code.tag, ours, dict(code.maps), 3.5)
+            return Program("multiple" if len(both) > 1 else mode, prog_id, code.name, code.tag, ours, dict(code.maps), 3.5, code.link_id)
         return None
 
     def _nic(self, ifindex: int) -> Nic:
@@ -411,6 +447,10 @@ class FakeKernel(Kernel):
         if meanwhile:
             meanwhile()
         nic = self._nic(ifindex)
+        if any(self.codes[number].link_id for number in nic.attached.values()):
+            raise Refused(errno.EBUSY, "Can't replace active BPF XDP link")
+        if any(self.nics[upper].attached for upper in nic.device.uppers):
+            raise Refused(errno.EEXIST, "Cannot attach when an upper device already has a program")
         self._check_attach(nic, mode, prog_fd, expected_fd)
         self.wrote("attach", nic.interface.name, mode)
         nic.attached.pop(mode, None)

@@ -140,9 +140,9 @@ def test_an_object_that_an_earlier_task_of_the_play_would_build_has_no_tag_yet(
 ) -> None:
     filter_object.unlink()
     [outcome] = attach(kernel, ["eth0"], wanted, check=True)
-    assert outcome.actions == ("attach to eth0 (auto)",)
+    assert outcome.actions == ("attach to eth0 (native)",)
     assert outcome.after == {
-        "attached": True, "mode": "auto", "prog_name": "sip_logic", "tag": "", "ours": True, **Config()._asdict(), **Settings()._asdict()
+        "attached": True, "mode": "native", "prog_name": "sip_logic", "tag": "", "ours": True, **Config()._asdict(), **Settings()._asdict()
     }  # fmt: skip
 
 

@@ -98,6 +98,7 @@ def test_every_refusal_has_a_remedy(kernel: FakeKernel, wanted: Wanted, mode: st
 
 def test_if_the_other_mode_is_refused_the_old_program_is_back(kernel: FakeKernel, wanted: Wanted) -> None:
     attach(kernel, ["br0"], wanted, check=False)
+    kernel.change("br0", features=("basic",))  # a claim is no promise
     before = kernel.state()
     with pytest.raises(FastpathError, match=r"br0: the kernel refused .* \(native\)"):
         attach(kernel, ["br0"], wanted._replace(mode="native", settings=AUDIT), check=False)
@@ -162,7 +163,7 @@ def test_without_stealth_nobody_needs_to_be_trusted(kernel: FakeKernel, wanted: 
 
 def test_an_allowlist_that_an_earlier_task_of_the_play_would_make_is_no_error_in_check_mode(kernel: FakeKernel, wanted: Wanted) -> None:
     [outcome] = attach(kernel, ["eth0"], wanted._replace(allow_empty_allowlist=False), check=True)
-    assert outcome.actions == ("attach to eth0 (auto)",)
+    assert outcome.actions == ("attach to eth0 (native)",)
 
 
 @pytest.mark.parametrize("check", [True, False])

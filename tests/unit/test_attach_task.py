@@ -46,6 +46,8 @@ def test_two_interfaces_are_protected(kernel: FakeKernel, params: dict[str, Any]
         "rate_burst": 1000,
         "native_refused": "Underlying driver does not support XDP in native mode",
         "actions": ["attach to br0 (generic)"],
+        "carries": ["br0"],
+        "notes": ["native is not possible: driver virtual advertises no native XDP"],
     }
     assert result["interfaces"]["eth0"]["native_refused"] is None
     assert result["diff"]["before"] == {"eth0": {"attached": False}, "br0": {"attached": False}}
@@ -70,7 +72,8 @@ def test_it_is_taken_off(kernel: FakeKernel, params: dict[str, Any]) -> None:
     assert result["changed"] is True
     assert result["actions"][1:] == ["unpin the maps of eth0", "remove the lists"]
     assert result["interfaces"]["eth0"] == {
-        "ifindex": 2, "driver": "virtio_net", "attached": False, "native_refused": None, "actions": result["actions"]
+        "ifindex": 2, "driver": "virtio_net", "attached": False, "native_refused": None, "actions": result["actions"],
+        "carries": ["eth0"], "notes": [],
     }  # fmt: skip
 
 

@@ -43,7 +43,7 @@ def test_the_filter_comes_stays_and_goes(params: dict[str, Any], veth: str, brid
     params["interfaces"] = [veth, bridge]
 
     foretold = attach_task(params, True)
-    assert foretold["actions"] == [f"attach to {veth} (auto)", f"attach to {bridge} (auto)"]
+    assert foretold["actions"] == [f"attach to {veth} (native)", f"attach to {bridge} (generic)"]
     assert (shown(veth), shown(bridge), Kernel().is_pinned()) == (None, None, False)
 
     done = attach_task(params, False)

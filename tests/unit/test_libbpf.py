@@ -81,7 +81,7 @@ def test_a_program_that_the_verifier_refuses(bpf_object: Callable[[str], str]) -
     with BpfObject(path) as opened, pytest.raises(FastpathError) as error:
         opened.load()
     message = str(error.value)
-    assert message.startswith(f"{path}: the kernel or libbpf refused to load it: Permission denied. The end of the log: ")
+    assert message.startswith(f"{path}: the kernel or libbpf refused to load it: Permission denied. The verifier: invalid access to packet")
     assert "invalid access to packet" in message
     assert error.value.details["errno"] == errno.EACCES
     assert "invalid access to packet" in error.value.details["log"]

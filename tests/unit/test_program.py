@@ -62,7 +62,7 @@ def test_a_program_that_is_not_wanted_any_more_is_gone(bpf_object: Callable[[str
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("unverifiable", "the kernel or libbpf refused to load it: Permission denied. The end of the log: "),
+        ("unverifiable", "the kernel or libbpf refused to load it: Permission denied. The verifier: invalid access to packet"),
         ("foreign", "it has no map sip.rodata, so it is not an object of this collection. Build it with vos.fastpath.xdp_build"),
         ("no_maps", "it has no map hosts_v4, so it is not an object of this collection. Build it with vos.fastpath.xdp_build"),
         ("other_config", "refused to set the configuration of it: Invalid argument"),

@@ -1,0 +1,87 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The devices that get the packets of a named one, where XDP in the driver belongs."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
+
+__all__ = ("above", "below", "carried", "carriers", "resolve")
+
+_Around = t.Callable[[Device], t.Tuple[str, ...]]
+
+
+def resolve(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+    """Return the devices that are to carry the filter, each with the names it does so for. Raises FastpathError."""
+    found: t.Dict[str, t.List[str]] = {}
+    for name in names:
+        for carrier in _carriers(kernel, kernel.device(kernel.interface(name))):
+            found.setdefault(carrier, []).append(name)
+    return found
+
+
+def carriers(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+    """Return the devices that carry it now: what is on or below the names, else what they resolve to. Raises FastpathError."""
+    found: t.Dict[str, t.List[str]] = {}
+    for name in names:
+        device = kernel.device(kernel.interface(name))
+        there = [each.interface for each in (device, *below(kernel, device))]
+        carry = [each.name for each in there if _is_ours(kernel, each.ifindex) or kernel.is_pinned(each.ifindex)]
+        for carrier in carry or _carriers(kernel, device):
+            found.setdefault(carrier, []).append(name)
+    return found
+
+
+def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
+    """Return what an operator should know of a device that carries the filter for others."""
+    others = [name for name in names if name != carrier]
+    if not others:
+        return []
+    return ["carries the filter for %s; SIP of everything else that is above %s is filtered too" % (", ".join(others), carrier)]
+
+
+def above(kernel: Kernel, device: Device) -> t.List[Device]:
+    """Return what is above a device, the nearest first."""
+    return _walk(kernel, device, lambda each: each.uppers)
+
+
+def below(kernel: Kernel, device: Device) -> t.List[Device]:
+    """Return what is below a device, the nearest first."""
+    return _walk(kernel, device, lambda each: each.lowers)
+
+
+def _walk(kernel: Kernel, device: Device, around: _Around) -> t.List[Device]:
+    found: t.Dict[str, Device] = {}
+    names = list(around(device))
+    while names:
+        name = names.pop(0)
+        if name not in found:
+            found[name] = kernel.device(kernel.interface(name))
+            names += around(found[name])
+    return list(found.values())
+
+
+def _carriers(kernel: Kernel, device: Device) -> t.List[str]:
+    name = device.interface.name
+    if not (device.kind in RELAYS or device.kind == "bond" and bond_refuses(device, kernel.host())):
+        return [name]
+    ports = [kernel.device(kernel.interface(lower)) for lower in device.lowers]
+    if not ports:
+        reason = "nothing is below it in this network namespace that could carry the filter"
+        raise FastpathError(name, reason, "Name the interface that SIP arrives on, or set resolve=false")
+    # What a bridge hands to its guests comes in by the ports that have a wire: guests are not to be filtered as well.
+    wired = [port for port in ports if port.hardware or port.lowers] if device.kind == "bridge" else []
+    return [carrier for port in wired or ports for carrier in _carriers(kernel, port)]
+
+
+def _is_ours(kernel: Kernel, ifindex: int) -> bool:
+    program = kernel.attached(ifindex)
+    return program is not None and program.ours

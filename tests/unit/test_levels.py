@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""From the name that an operator knows to the devices that get the packets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import above, below, carriers, resolve
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
+
+
+@pytest.fixture
+def kernel(kernel: FakeKernel) -> FakeKernel:
+    """Two NICs in a bond, a VLAN device and a bridge above it, a guest's tap beside it."""
+    kernel.change("eth0", hardware=True)
+    kernel.add_nic("eth1", 11)
+    kernel.change("eth1", hardware=True)
+    for number, (name, kind) in enumerate({"bond0": "bond", "bond0.100": "vlan", "tap0": "tun", "mac0": "macvlan"}.items(), 20):
+        kernel.add_nic(name, number, {"native": NO_NATIVE} if kind in ("vlan", "macvlan") else None)
+        kernel.change(name, kind=kind)
+    kernel.change("bond0", bond_mode="802.3ad", bond_policy="layer3+4")
+    kernel.change("br0", kind="bridge")
+    kernel.stack("bond0", "eth0", "eth1")
+    kernel.stack("bond0.100", "bond0")
+    kernel.stack("br0", "bond0.100", "tap0")
+    kernel.stack("mac0", "bond0")
+    return kernel
+
+
+def names(devices: list[Any]) -> list[str]:
+    return [device.interface.name for device in devices]
+
+
+def test_what_lies_above_and_below(kernel: FakeKernel) -> None:
+    def device(name: str) -> Any:
+        return kernel.device(kernel.interface(name))
+
+    assert names(above(kernel, device("eth0"))) == ["bond0", "bond0.100", "mac0", "br0"]
+    assert names(below(kernel, device("br0"))) == ["bond0.100", "tap0", "bond0", "eth0", "eth1"]
+    assert (above(kernel, device("br0")), below(kernel, device("eth1"))) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("named", "found"),
+    [
+        (["eth0"], {"eth0": ["eth0"]}),
+        (["bond0"], {"bond0": ["bond0"]}),
+        (["bond0.100"], {"bond0": ["bond0.100"]}),
+        (["mac0"], {"bond0": ["mac0"]}),
+        (["br0"], {"bond0": ["br0"]}),
+        (["br0", "bond0.100", "bond0"], {"bond0": ["br0", "bond0.100", "bond0"]}),
+        (["tap0", "bond0.100"], {"tap0": ["tap0"], "bond0": ["bond0.100"]}),
+    ],
+)
+def test_a_name_is_resolved_to_where_a_driver_is(kernel: FakeKernel, named: list[str], found: dict[str, list[str]]) -> None:
+    assert resolve(kernel, named) == found
+
+
+@pytest.mark.parametrize("change", [{"bond_mode": "balance-alb"}, {"bond_policy": "vlan+srcmac"}])
+def test_a_bond_that_has_no_native_mode_leaves_it_to_its_slaves(kernel: FakeKernel, change: dict[str, str]) -> None:
+    kernel.change("bond0", **change)
+    assert resolve(kernel, ["bond0.100"]) == {"eth0": ["bond0.100"], "eth1": ["bond0.100"]}
+
+
+def test_a_bond_on_an_old_kernel_leaves_it_to_its_slaves(kernel: FakeKernel) -> None:
+    kernel.runs_on = Host((5, 10), 2)
+    assert list(resolve(kernel, ["bond0"])) == ["eth0", "eth1"]
+
+
+def test_a_bridge_of_guests_only_is_all_its_ports(kernel: FakeKernel) -> None:
+    kernel.change("br0", lowers=("tap0",))
+    assert resolve(kernel, ["br0"]) == {"tap0": ["br0"]}
+
+
+@pytest.mark.parametrize("name", ["br0", "mac0", "bond0.100"])
+def test_where_nothing_is_below_it_can_not_be_resolved(kernel: FakeKernel, name: str) -> None:
+    kernel.change(name, lowers=())
+    with pytest.raises(FastpathError) as error:
+        resolve(kernel, [name])
+    assert str(error.value) == (
+        f"{name}: nothing is below it in this network namespace that could carry the filter. "
+        "Name the interface that SIP arrives on, or set resolve=false"
+    )
+
+
+def test_what_carries_it_is_found_wherever_it_is(kernel: FakeKernel) -> None:
+    assert carriers(kernel, ["bond0.100"]) == {"bond0": ["bond0.100"]}, "nothing does: where it would be"
+    kernel.folders.add("if11")  # pins of eth1
+    assert carriers(kernel, ["bond0.100"]) == {"eth1": ["bond0.100"]}
