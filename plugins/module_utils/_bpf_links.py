@@ -21,9 +21,9 @@ _TYPE_XDP = 6
 _INFO_SIZE = 64
 
 
-def xdp_link(ifindex: int, prog_id: int) -> t.Optional[int]:
+def xdp_link(ifindex: int, prog_id: int, link_ids: t.Optional[t.Iterable[int]] = None) -> t.Optional[int]:
     """Return the id of the link that holds this program on this interface, V(none) where none does or none can be asked for."""
-    for link_id in _link_ids():
+    for link_id in _link_ids() if link_ids is None else link_ids:
         try:
             fd = bpf(_LINK_BY_ID, attributes("I", link_id))
         except OSError:

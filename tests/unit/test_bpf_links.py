@@ -38,6 +38,7 @@ def test_a_program_that_a_link_holds(held: str) -> None:
     link_id = xdp_link(kernel.interface(held).ifindex, program.prog_id)
     assert link_id is not None
     assert xdp_link(kernel.interface(held).ifindex, program.prog_id + 1000) is None
+    assert xdp_link(kernel.interface(held).ifindex, program.prog_id, [987654, link_id]) == link_id, "one that is gone meanwhile"
 
 
 def test_a_program_that_no_link_holds(veth: str) -> None:

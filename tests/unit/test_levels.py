@@ -29,6 +29,8 @@ def kernel(kernel: FakeKernel) -> FakeKernel:
     kernel.stack("bond0.100", "bond0")
     kernel.stack("br0", "bond0.100", "tap0")
     kernel.stack("mac0", "bond0")
+    kernel.add_nic("top0", 30)
+    kernel.stack("top0", "bond0.100", "mac0")
     return kernel
 
 
@@ -40,7 +42,7 @@ def test_what_lies_above_and_below(kernel: FakeKernel) -> None:
     def device(name: str) -> Any:
         return kernel.device(kernel.interface(name))
 
-    assert names(above(kernel, device("eth0"))) == ["bond0", "bond0.100", "mac0", "br0"]
+    assert names(above(kernel, device("eth0"))) == ["bond0", "bond0.100", "mac0", "br0", "top0"]
     assert names(below(kernel, device("br0"))) == ["bond0.100", "tap0", "bond0", "eth0", "eth1"]
     assert (above(kernel, device("br0")), below(kernel, device("eth1"))) == ([], [])
 

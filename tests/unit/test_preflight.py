@@ -12,6 +12,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import attach_task
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._preflight import in_the_way
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.test_attach_task import DEFAULTS
 
@@ -167,6 +168,13 @@ def test_check_mode_says_which_mode_to_expect_and_why(kernel: FakeKernel, wanted
     assert found[0].notes == ("generic expected: it is a VLAN device (7) and has no driver; its packets come from br0",)
     assert found[1].notes[0].startswith("auto expected: kernel 6.12 does not tell")
     assert attach(kernel, ["old0"], wanted._replace(mode="generic"), check=True)[0].notes == ()
+
+
+def test_what_is_in_the_way_can_be_asked_for(kernel: FakeKernel, wanted: Wanted) -> None:
+    number = kernel.run_foreign("br0", "generic")
+    [error] = in_the_way(kernel, kernel.interface("br0"))
+    assert str(error).startswith(f"br0: program {number} (other,")
+    assert in_the_way(kernel, kernel.interface("br0"), force=True) == []
 
 
 # A name that is resolved.

@@ -82,7 +82,7 @@ def test_the_preflight_looks_at_the_interfaces_and_stops_the_play() -> None:
 
 def test_absent_removes_everything() -> None:
     assert arguments("absent", "xdp_attach") == {
-        "interfaces": variable("interfaces"), "state": "absent", "force": variable("force"), "keep_lists": False
+        "interfaces": variable("interfaces"), "state": "absent", "force": variable("force"), "keep_lists": False, "resolve": variable("resolve")
     }  # fmt: skip
     assert arguments("absent", "xdp_build")["state"] == "absent"
 
