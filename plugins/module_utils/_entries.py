@@ -19,6 +19,7 @@ import zlib
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._gate import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import FAMILIES, Prefix, parse_prefix
 
 __all__ = (
@@ -37,9 +38,6 @@ __all__ = (
     "texts_of",
     "unpack",
 )
-
-TABLES = tuple(kind + family for kind in ("hosts_", "prefixes_") for family in FAMILIES)
-"""The maps that hold entries, as the gate has them."""
 
 Wanted = t.Dict[str, t.Dict[bytes, float]]
 """By table: each key, and when the entry expires (seconds since 1970, 0 for never)."""

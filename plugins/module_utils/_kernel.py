@@ -3,7 +3,10 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kernel as the modules see it: one object, so that tests can put another one in its place."""
+"""The kernel as the modules see it: one object, so that tests can put another one in its place.
+
+What only few modules need is imported where it is needed: Ansible sends sources, which are compiled anew by each task.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +17,8 @@ import re
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _adder, _bpf, _once, _pins
+from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link
-from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import missing_capabilities
-from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device, read_device
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
@@ -28,9 +28,12 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, wait_for_programs
-from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
-from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
+
+if t.TYPE_CHECKING:
+    from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
+    from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+    from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 
 __all__ = ("Kernel", "Program", "find_host_map", "require_host_maps")
 
@@ -69,15 +72,21 @@ class Kernel:
 
     def device(self, interface: Interface) -> Device:
         """Return what decides how XDP works on an interface. Raises C(OSError)."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._devices import read_device
+
         return read_device(interface)
 
     def host(self) -> Host:
         """Return what of this host a driver goes by."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+
         release = re.match(r"(\d+)\.(\d+)", platform.release())
         return Host((int(release.group(1)), int(release.group(2))) if release else (0, 0), os.cpu_count() or 1)
 
     def missing_capabilities(self) -> t.List[str]:
         """Return what of what attaching takes this process may not do."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import missing_capabilities
+
         return missing_capabilities()
 
     def mounted(self) -> bool:
@@ -105,7 +114,7 @@ class Kernel:
         maps = dict(_named(info.map_ids))
         ours = info.name == PROGRAM_NAME and _OWN_MAPS <= maps.keys()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - info.loaded_ns / 1e9
-        link_id = None if ours else xdp_link(ifindex, info.id)
+        link_id = None if ours else _link(ifindex, info.id)
         return Program(found.mode, info.id, info.name, info.tag, ours, maps, round(uptime, 3), link_id)
 
     @contextlib.contextmanager
@@ -119,6 +128,8 @@ class Kernel:
 
     def load(self, path: str, config: Config, reuse: t.Mapping[str, int]) -> t.ContextManager[Candidate]:
         """Load an object. Raises FastpathError."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._program import load
+
         return load(path, config, reuse)
 
     def map_by_id(self, map_id: int) -> Map:
@@ -140,18 +151,26 @@ class Kernel:
 
     def add(self, opened: Map, words: t.Sequence[int], rows: t.Iterable[t.Tuple[bytes, t.Sequence[int]]]) -> None:
         """Add to the 64-bit words (by position in the value) of each entry, whoever else counts there. Raises C(OSError)."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _adder
+
         _adder.add(opened.fd, opened.shape.key_size, words, rows)
 
     def sockets(self, map_id: int, queues: int) -> t.Dict[int, int]:
         """Return which queue the AF_XDP socket is bound to that a XSKMAP has under a number, of these many."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _once
+
         return _once.sockets(map_id, queues)
 
     def taking(self, counters: int, stats: int, top: int) -> t.ContextManager[t.Callable[[], t.List[int]]]:
         """Give a function that zeroes these maps (by id) and returns what was in the first two, of all CPUs together."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _once
+
         return _once.taking(counters, stats, top)
 
     def unreachable_cpus(self) -> t.List[int]:
         """Return the CPUs whose counts can't be taken now."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _once
+
         return _once.unreachable_cpus()
 
     def host_map(self, name: str) -> t.Optional[Map]:
@@ -236,6 +255,12 @@ def require_host_maps(kernel: Kernel) -> None:
 
 def _folder(ifindex: t.Optional[int]) -> str:
     return _pins.host_path() if ifindex is None else _pins.interface_path(ifindex)
+
+
+def _link(ifindex: int, prog_id: int) -> t.Optional[int]:
+    from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link
+
+    return xdp_link(ifindex, prog_id)
 
 
 def _named(map_ids: t.Iterable[int]) -> t.Iterator[t.Tuple[str, int]]:

@@ -19,8 +19,8 @@ import sys
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, LISTS, MAPS
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._gate import TABLES, read_gate
 
 __all__ = (
     "Changes",
@@ -256,16 +256,6 @@ def _check_room(table: str, number: int, gone: int) -> None:
         reason = "the table holds %d, and new entries come before %d old ones go" % (most, gone)
         remedy = "Remove old ones with a task of its own, state=absent, before this one. Nothing was changed"
         raise FastpathError("%d entries for %s" % (number + gone, table), reason, remedy)
-
-
-def read_gate(kernel: ListKernel) -> t.Optional[bytes]:
-    """Return C(struct list_gate) as it is; V(none) where no list was made yet."""
-    opened = kernel.host_map(_GATE)
-    if opened is None:
-        return None
-    with opened:
-        gate = opened.lookup(_FIRST)
-    return gate and gate.ljust(GATE.size, b"\0")
 
 
 def apply(kernel: ListKernel, current: Heads, changes: Changes, planned: t.Optional[Gates] = None) -> None:

@@ -13,10 +13,9 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _top_sources
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, MAPS, XSK_QUEUES_MAX
 from ansible_collections.vos.fastpath.plugins.module_utils._counts import Numbers
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
+from ansible_collections.vos.fastpath.plugins.module_utils._gate import TABLES, read_gate
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
-from ansible_collections.vos.fastpath.plugins.module_utils._lists import read_gate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
 __all__ = ("Reading", "Seen", "facts", "read")
