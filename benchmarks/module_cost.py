@@ -158,12 +158,13 @@ def cost(name: str, pairs: list[tuple[dict[str, float], dict[str, float]]]) -> C
 
 
 def markdown(found: list[Cost], memory: str) -> str:
+    machine = f"Kernel {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}"
     lines = [
         "# What the modules cost",
         "",
         "Seconds over Ansible's own floor, which is `ping` on the same host right before: the least of ours beside the least of the floor;",
         "the median of the differences has what the machine did besides in it. On the host: the module's process alone.",
-        f"Kernel {platform.release()}, {os.cpu_count()} CPUs, Python {platform.python_version()}. Made by `benchmarks/module_cost.py`.",
+        f"{machine}; in the last quarter of an hour {os.getloadavg()[2]:.1f} processes wanted a CPU. Made by `benchmarks/module_cost.py`.",
         "",
         "| task | times | over ping | target | median | on the host | CPU there | peak memory | ping itself |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -249,7 +250,7 @@ def write(folder: Path, found: list[Cost]) -> None:
     """The results in their three forms."""
     folder.mkdir(parents=True, exist_ok=True)
     memory = "".join(f"{c.name}: {c.memory:.0f} MB at the most, the target is {MEMORY_TARGET[1]} MB." for c in found if c.name == MEMORY_TARGET[0])
-    about = {"kernel": platform.release(), "cpus": os.cpu_count(), "python": platform.python_version()}
+    about = {"kernel": platform.release(), "cpus": os.cpu_count(), "python": platform.python_version(), "load": os.getloadavg()[2]}
     (folder / "module_cost.json").write_text(json.dumps({**about, "costs": [asdict(c) for c in found]}, indent=2) + "\n", encoding="utf-8")
     (folder / "module_cost.md").write_text(markdown(found, memory), encoding="utf-8")
     (folder / "module_cost.svg").write_text(svg(found), encoding="utf-8")

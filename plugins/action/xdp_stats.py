@@ -15,6 +15,8 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 from ansible.utils.display import Display
 
+from ansible_collections.vos.fastpath.plugins.plugin_utils._shown import shown
+
 
 class ActionModule(ActionBase):
     """Puts the answer in the place of the facts, of which there are more than anybody reads on a terminal."""
@@ -28,15 +30,6 @@ class ActionModule(ActionBase):
         if result.get("failed"):
             return result
         return shown(result, search, bool(context.CLIARGS.get("module_name")) and not Display().verbosity)
-
-
-def shown(result: t.Dict[str, t.Any], search: t.Optional[t.Callable[[t.Any], t.Any]], on_terminal: bool) -> t.Dict[str, t.Any]:
-    """Return what is to be seen: the answer; or for the command C(ansible), after which nobody uses facts, the summary."""
-    facts = {key: result[key] for key in ("ansible_facts", "summary")}
-    rest = {key: value for key, value in result.items() if key not in facts}
-    if search is not None:
-        return {**rest, "answer": search(facts["ansible_facts"]["vos_fastpath"])}
-    return {**rest, "summary": facts["summary"]} if on_terminal else result
 
 
 def _compiled(expression: str) -> t.Callable[[t.Any], t.Any]:

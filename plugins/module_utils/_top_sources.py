@@ -36,11 +36,8 @@ _V4 = bytes(10) + b"\xff\xff"
 
 def read(opened: Map) -> t.List[Source]:
     """Return the sources of all slots and all CPUs."""
-    found: t.List[Source] = []
-    for _slot, value in opened.items():
-        if any(value):
-            found += (Source(*top[:4]) for top in TOP_SOURCE.iter_unpack(value))
-    return merged(found)
+    taken = {value for _slot, value in opened.items()}  # no two alike, but those that are free: of 128 CPUs 5 MB
+    return merged(Source(*top[:4]) for value in taken for top in TOP_SOURCE.iter_unpack(value))
 
 
 def merged(sources: t.Iterable[Source]) -> t.List[Source]:

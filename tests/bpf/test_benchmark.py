@@ -22,3 +22,15 @@ def test_the_cost_of_packets_is_written_down(tmp_path: Path) -> None:
         assert verdict == ("drop" if name.startswith(("OPTIONS", "blocked")) else "pass"), name
     assert (tmp_path / "program_cost.md").read_text().count("\n| ") >= len(verdicts)
     assert (tmp_path / "program_cost.svg").read_text().startswith("<svg")
+
+
+def test_the_cost_of_modules_is_written_down(tmp_path: Path) -> None:
+    command = (sys.executable, ROOT / "benchmarks" / "module_cost.py", "--rounds", "1", "--most", "0", "--results", tmp_path)
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    costs = {cost["name"]: cost for cost in json.loads((tmp_path / "module_cost.json").read_text())["costs"]}
+    assert {"xdp_stats", "xdp_info", "xdp_attach, upgrade in place", "xdp_stats, all slots of top sources taken"} <= costs.keys()
+    for cost in costs.values():
+        assert cost["floor"] > 0
+        assert cost["memory"] > 0
+    assert (tmp_path / "module_cost.md").read_text().count("\n| ") == 1 + len(costs)
+    assert (tmp_path / "module_cost.svg").read_text().startswith("<svg")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.action.xdp_stats import shown
+from ansible_collections.vos.fastpath.plugins.plugin_utils._shown import shown
 
 ROOT = Path(__file__).resolve().parents[2]
 OWN_SOURCES = {"sip_logic.bpf.c": "int number = 7;\n"}
