@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import check_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._change import (
+    Undo,
     all_or_nothing,
     attach_first,
     set_program,
@@ -23,6 +24,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import below
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._migrate import Place, moved, places
@@ -115,13 +117,27 @@ def _bring_about(
     if not tidy and not any(each.steps for each in all_ready):
         return [_outcome(kernel, each, wanted.mode, None) for each in all_ready]
     every = [place for each in all_ready for place in each.places.values()]
-    with moved(kernel, [*host.values(), *every]), all_or_nothing(kernel, [each.live for each in all_ready]):
+    lives = [each.live for each in all_ready]
+    with moved(kernel, [*host.values(), *every]), all_or_nothing(kernel, lives) as undo, _watched(kernel, undo, all_ready, wanted) as token:
         modes = [_apply(kernel, each, wanted) for each in all_ready]
         kernel.pin(None, _maps(host))
         for each in all_ready:
             if each.steps and each.steps != ("configure",):
                 kernel.pin(each.live.interface.ifindex, _maps(each.places))
-        return [_outcome(kernel, each, *mode) for each, mode in zip(all_ready, modes)]
+        return [_outcome(kernel, each, *mode)._replace(rollback=token) for each, mode in zip(all_ready, modes)]
+
+
+def _watched(kernel: Kernel, undo: Undo, all_ready: t.Sequence[Ready], wanted: Wanted) -> t.ContextManager[t.Optional[str]]:
+    """Where the play's own connection comes in by what is about to change, have the change undone unless somebody confirms it."""
+    way = kernel.way_to(wanted.controller) if wanted.rollback_after and wanted.controller else None
+    if way is None:
+        return contextlib.nullcontext()
+    changing = {each.live.interface.name for each in all_ready if _CHANGED & set(each.steps)}
+    device = kernel.device(kernel.interface(way))
+    if changing.isdisjoint({way, *(each.interface.name for each in below(kernel, device))}):
+        return contextlib.nullcontext()
+    stay = [each.live.program.prog_id for each in all_ready if each.live.program]
+    return kernel.dead_man(wanted.rollback_after, undo, [*stay, *(each.loaded.prog_id for each in all_ready)])
 
 
 def _apply(kernel: Kernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optional[str]]:

@@ -10,15 +10,19 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import carried, carriers, resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Outcome, Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
-__all__ = ("ARGUMENT_SPEC", "attach_task")
+__all__ = ("ARGUMENT_SPEC", "LATER", "attach_task")
 
 OBJECT = "/var/lib/vos-fastpath/build/sip_logic.bpf.o"
+LATER = "later"
+"""What the action plugin says which is going to confirm."""
+Controller = t.Callable[[], t.Optional[str]]
 _CONFIG, _SETTINGS = Config(), Settings()
 
 ARGUMENT_SPEC: t.Dict[str, t.Any] = {
@@ -36,17 +40,25 @@ ARGUMENT_SPEC: t.Dict[str, t.Any] = {
     "allow_empty_allowlist": {"type": "bool", "default": False},
     "force": {"type": "bool", "default": False},
     "keep_lists": {"type": "bool", "default": True},
+    "rollback_after": {"type": "int", "default": 30},
+    "confirm": {"type": "str"},
     "resolve": {"type": "bool", "default": False},
 }
 
 
-def attach_task(params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None) -> t.Dict[str, t.Any]:
+def attach_task(
+    params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None, controller: Controller = controller_address
+) -> t.Dict[str, t.Any]:
     """Attach or detach, and say what was done. Raises FastpathError."""
     kernel = kernel or Kernel()
+    if params["confirm"] not in (None, LATER):
+        return {"changed": False, "rolled_back": kernel.confirm(params["confirm"])}
     names = list(dict.fromkeys(params["interfaces"]))
     if not names:
         raise FastpathError("interfaces", "the list is empty", "Name the interfaces that SIP arrives on")
     wanted = _wanted(params)
+    if params["confirm"] == LATER and wanted.rollback_after:
+        wanted = wanted._replace(controller=controller())
     present = params["state"] == "present"
     carries = {name: [name] for name in names}
     if params["resolve"]:
@@ -61,7 +73,11 @@ def _wanted(params: t.Dict[str, t.Any]) -> Wanted:
     settings = Settings(
         tuple(params["stealth"]), params["malformed"], params["audit"], params["rate_limit"], params["rate_burst"]
     ).check()
-    return Wanted(params["object"], params["mode"], config, settings, params["force"], params["allow_empty_allowlist"])
+    seconds = params["rollback_after"]
+    if seconds < 0:
+        raise FastpathError("rollback_after: %d" % seconds, "it is a number of seconds", "Use 30, or 0 for no timer")
+    force, allow = params["force"], params["allow_empty_allowlist"]
+    return Wanted(params["object"], params["mode"], config, settings, force, allow, None, seconds)
 
 
 def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[str]]) -> t.Dict[str, t.Any]:
@@ -80,8 +96,10 @@ def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[st
             "carries": list(carries[interface.name]),
             "notes": [*carried(interface.name, carries[interface.name]), *outcome.notes],
         }
+    tokens = {outcome.rollback for outcome in outcomes if outcome.rollback}
     return {
         "changed": bool(actions),
+        **({"rollback": {"token": tokens.pop()}} if tokens else {}),
         "actions": actions,
         "interfaces": interfaces,
         "diff": {"before": before, "after": after},

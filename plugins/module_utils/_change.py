@@ -21,7 +21,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHI
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import outlook_of
 
-__all__ = ("all_or_nothing", "attach_first", "set_program", "take_off", "verify")
+__all__ = ("Undo", "all_or_nothing", "attach_first", "set_program", "take_off", "verify")
 
 _FIRST = bytes(4)
 _CANNOT = (errno.EOPNOTSUPP, errno.EINVAL, errno.ERANGE, errno.ENOMEM, errno.ENOSPC, errno.EFAULT)
@@ -29,23 +29,43 @@ _CANNOT = (errno.EOPNOTSUPP, errno.EINVAL, errno.ERANGE, errno.ENOMEM, errno.ENO
 _TAKEN = (errno.EBUSY, errno.EEXIST)  # somebody else was there first: no reason to try another mode
 
 
+Undo = t.Callable[[t.Optional[t.Container[t.Optional[int]]]], t.List[str]]
+"""Puts all interfaces back as they were; where programs are named, only those that carry one of them. Returns what failed, in words."""
+
+
 @contextlib.contextmanager
-def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[None]:
-    """Where one interface can't be brought to what is wanted, put all of them back as they were."""
+def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[Undo]:
+    """Where one interface can't be brought to what is wanted, put all of them back as they were. Gives what does that."""
     with contextlib.ExitStack() as stack:
         olds = [stack.enter_context(kernel.opened(live.program.prog_id)) if live.program else NOTHING for live in lives]
-        folders = [None, *(live.interface.ifindex for live in lives)]
-        pinned = [_pinned(kernel, stack, ifindex) for ifindex in folders]
+        host = _pinned(kernel, stack, None)
+        pinned = [_pinned(kernel, stack, live.interface.ifindex) for live in lives]
+
+        def undo(only: t.Optional[t.Container[t.Optional[int]]]) -> t.List[str]:
+            left = []
+            for live, old, pins in zip(lives, olds, pinned):
+                if only is None or _prog_id(kernel, live.interface.ifindex) in only:
+                    left.append(_tried(functools.partial(_put_back, kernel, live, old)))
+                    left.append(_tried(functools.partial(_pin_back, kernel, live.interface.ifindex, pins)))
+                else:
+                    left.append("%s was changed by somebody else meanwhile, and left so" % live.interface.name)
+            if not any(left):
+                left.append(_tried(functools.partial(_pin_back, kernel, None, host)))
+            return [words for words in left if words]
+
         try:
-            yield
+            yield undo
         except (FastpathError, OSError) as error:
-            undo = [functools.partial(_put_back, kernel, live, old) for live, old in zip(lives, olds)]
-            undo += [functools.partial(_pin_back, kernel, *each) for each in zip(folders, pinned)]
-            left = [words for words in map(_tried, undo) if words]
+            left = undo(None)
             if left:
                 reason = "%s. What was there before could not be put back altogether" % str(error).rstrip(".")
                 raise FastpathError("Half done", reason, "; ".join(left)) from error
             raise
+
+
+def _prog_id(kernel: Kernel, ifindex: int) -> t.Optional[int]:
+    program = kernel.attached(ifindex)
+    return None if program is None else program.prog_id
 
 
 def _tried(undo: t.Callable[[], None]) -> str:

@@ -14,6 +14,7 @@ import contextlib
 import os
 import platform
 import re
+import socket
 import time
 import typing as t
 
@@ -208,6 +209,26 @@ class Kernel:
     def forget(self, ifindex: t.Optional[int] = None) -> None:
         """Remove the pins of an interface; without one every pin, the lists included."""
         _pins.remove(_folder(ifindex))
+
+    def way_to(self, address: str) -> t.Optional[str]:
+        """Return the interface that packets to an address leave by; V(none) where there is no way."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._way_back import way_to
+
+        ifindex = way_to(address)
+        return None if ifindex is None else socket.if_indextoname(ifindex)
+
+    def dead_man(self, seconds: int, undo: t.Any, programs: t.Collection[int]) -> t.ContextManager[str]:
+        """Make a change to these programs within, which is undone in so many seconds unless it is confirmed."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _dead_man, _netlink
+
+        _netlink.prepare()  # the files of the module are gone by then
+        return _dead_man.dead_man(seconds, undo, programs)
+
+    def confirm(self, token: str) -> t.Optional[str]:
+        """Confirm a change. Returns V(none) if it stays, else what became of it, in words."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _dead_man
+
+        return _dead_man.confirm(token)
 
     def attach(self, ifindex: int, mode: str, prog_fd: int, expected_fd: int) -> None:
         """Put a program in place of exactly the expected one. Raises Refused."""

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
-__all__ = ("MODE_FLAGS", "NOTHING", "Refused", "attach")
+__all__ = ("MODE_FLAGS", "NOTHING", "Refused", "attach", "prepare")
 
 MODE_FLAGS = {"generic": 1 << 1, "native": 1 << 2, "offload": 1 << 3}
 """C(XDP_FLAGS_*_MODE), linux/if_link.h."""
@@ -47,6 +47,11 @@ def attach(ifindex: int, mode: str, prog_fd: int, expected_fd: int = NOTHING) ->
             netlink.link("set", index=ifindex, xdp={"attrs": attributes})
         except pyroute2.NetlinkError as error:
             raise Refused(error.code, str(error.args[-1])) from error
+
+
+def prepare() -> None:
+    """Import what attaching needs, while there is something to import from. Raises FastpathError."""
+    _pyroute2()
 
 
 def _pyroute2() -> t.Any:

@@ -28,6 +28,10 @@ class Wanted(t.NamedTuple):
     settings: Settings = Settings()
     force: bool = False
     allow_empty_allowlist: bool = False
+    controller: t.Optional[str] = None
+    """The address that runs the play, if it is to be seen afterwards that it still gets through."""
+    rollback_after: int = 0
+    """Seconds until a change of the interface it gets through by is undone, unless it is confirmed. 0: it stays."""
 
 
 class Live(t.NamedTuple):
@@ -58,6 +62,8 @@ class Outcome(t.NamedTuple):
     native_refused: t.Optional[str] = None
     notes: t.Tuple[str, ...] = ()
     """What an operator should know of it, beside what was done."""
+    rollback: t.Optional[str] = None
+    """By which token the change is to be confirmed."""
 
 
 def read_live(kernel: Kernel, name: str) -> Live:

@@ -119,6 +119,19 @@ options:
         carry it, and RV(interfaces.carries) for which names. O(state=absent) finds it wherever below it is.
     type: bool
     default: false
+  rollback_after:
+    description:
+      - Seconds after which the host undoes what was attached, unless the play got through to it again meanwhile. Drivers may reset a NIC
+        when XDP comes to it, and a box that lost its only access by that is hard to reach.
+      - The timer runs only where Ansible's own connection (C(SSH_CONNECTION), sshd(8)) leaves by one of the interfaces that change, or by
+        a device above it. It costs a second, short call of the module there, and nothing elsewhere.
+      - V(0) is off, and so it is with a local connection, in check mode and with C(async).
+      - What somebody else attached meanwhile is not touched. If the change was undone, the task fails and says so.
+    type: int
+    default: 30
+  confirm:
+    description: Set by the action plugin, which makes that second call.
+    type: str
 seealso:
   - module: vos.fastpath.xdp_build
   - module: vos.fastpath.xdp_allowlist
@@ -223,6 +236,40 @@ interfaces:
       returned: when our program is attached
       type: list
       elements: int
+rollback:
+  description: Whether the play got through to the host after the change, and how long it had for that.
+  returned: when O(rollback_after) applied
+  type: dict
+  contains:
+    confirmed:
+      description: Whether it did; if not, the host undid the change.
+      returned: always
+      type: bool
+    after:
+      description: See O(rollback_after).
+      returned: always
+      type: int
+    took:
+      description: Seconds that the change and its confirmation took.
+      returned: always
+      type: float
+rollback:
+  description: Whether the play got through to the host after the change, and how long it had for that.
+  returned: when O(rollback_after) applied
+  type: dict
+  contains:
+    confirmed:
+      description: Whether it did; if not, the host undid the change.
+      returned: always
+      type: bool
+    after:
+      description: See O(rollback_after).
+      returned: always
+      type: int
+    took:
+      description: Seconds that the change and its confirmation took.
+      returned: always
+      type: float
 log:
   description: The end of libbpf's log; what the verifier said, with the instruction and the line of source, is in the message too.
   returned: when the object could not be loaded

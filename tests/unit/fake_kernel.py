@@ -13,11 +13,12 @@ import hashlib
 import itertools
 import os
 import struct
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, LISTS, MAPS, PROGRAM_NAME, STATS_NUMBERS, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
+from ansible_collections.vos.fastpath.plugins.module_utils._change import Undo
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -156,6 +157,13 @@ class FakeKernel(Kernel):
         """CPUs on which nothing can be run."""
         self.memory: int | None = None
         """How many more entries there is memory for; None is plenty."""
+        self.ways: dict[str, str] = {}
+        """By which interface an address is reached."""
+        self.waiting: dict[str, tuple[int, list[int]]] = {}
+        """Changes that wait for their confirmation: seconds, and programs."""
+        self.before_expiry: Callable[[], None] | None = None
+        """What somebody else does before nobody has confirmed in time."""
+        self.undone: str | None = None
         self.read_only = False
         """Whether nothing can be pinned."""
         self.before_attach: Callable[[], None] | None = None
@@ -441,6 +449,25 @@ class FakeKernel(Kernel):
         self.folders = {name for name in self.folders if gone and name != gone}
         self.pins = {path: number for path, number in self.pins.items() if gone and not path.startswith(gone + "/")}
         self._collect()
+
+    def way_to(self, address: str) -> str | None:
+        return self.ways.get(address)
+
+    @contextlib.contextmanager
+    def dead_man(self, seconds: int, undo: Undo, programs: Collection[int]) -> Iterator[str]:
+        self.waiting = {"token": (seconds, sorted(programs))}
+        try:
+            yield "token"
+        except FastpathError:
+            self.waiting = {}
+            raise
+        if self.before_expiry:
+            self.before_expiry()
+            self.undone = "; ".join(undo(programs)) or "everything is as it was before"
+
+    def confirm(self, token: str) -> str | None:
+        del self.waiting[token]
+        return self.undone
 
     def attach(self, ifindex: int, mode: str, prog_fd: int, expected_fd: int) -> None:
         meanwhile, self.before_attach = self.before_attach, None
