@@ -22,7 +22,7 @@ import subprocess
 import tempfile
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
 
 __all__ = ("ARGUMENT_SPEC", "DIRECTORY", "Tools", "build_task")
 
@@ -191,7 +191,7 @@ def _build(
             for part in PARTS:
                 _swap(os.path.join(work, part), os.path.join(directory, part))
     except OSError as error:
-        raise FastpathError(directory, reason_of(error), "Make room or name another directory") from error
+        raise FastpathError(directory, reason_of(error), remedy_of(error, "Make room") + ", or name another directory") from error
     return record
 
 

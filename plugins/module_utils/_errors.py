@@ -11,7 +11,7 @@ import errno
 import os
 import typing as t
 
-__all__ = ("FastpathError", "reason_of")
+__all__ = ("FastpathError", "reason_of", "remedy_of")
 
 
 class FastpathError(Exception):
@@ -26,3 +26,8 @@ def reason_of(error: OSError) -> str:
     """Return the words for an C(OSError) as the kernel's manual has them, with the symbolic errno."""
     number = error.errno or 0
     return "%s (%s)" % (error.strerror or os.strerror(number), errno.errorcode.get(number, str(number)))
+
+
+def remedy_of(error: OSError, otherwise: str) -> str:
+    """Return what to do about an C(OSError) of a file, where it is not the usual."""
+    return "Make its filesystem writable" if error.errno == errno.EROFS else otherwise

@@ -12,7 +12,7 @@ import os
 import stat
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
 
 __all__ = ("append", "make_folder", "read", "remove", "replaced", "write")
 
@@ -52,7 +52,7 @@ def write(path: str, text: str, mode: int = 0o644) -> None:
         os.rename(fresh, path)
         _sync(folder)
     except OSError as error:
-        raise FastpathError(path, reason_of(error), "Make room, then run it again") from error
+        raise FastpathError(path, reason_of(error), remedy_of(error, "Make room, then run it again")) from error
 
 
 @contextlib.contextmanager
@@ -93,7 +93,7 @@ def append(path: str, text: str, sync: bool = True) -> int:
         finally:
             os.close(fd)
     except OSError as error:
-        raise FastpathError(path, reason_of(error), "Make room, then run it again") from error
+        raise FastpathError(path, reason_of(error), remedy_of(error, "Make room, then run it again")) from error
     return size
 
 

@@ -12,6 +12,7 @@ here (the lists it is on, and until when); hits and times stay in the kernel, wh
 from __future__ import annotations
 
 import collections
+import errno
 import functools
 import itertools
 import struct
@@ -50,6 +51,8 @@ _FIRST = bytes(4)
 _BITS = 0 if sys.byteorder == "little" else 3  # the byte of the head that has the bits of the lists
 _ONE_BY_ONE = 16  # looking a key up costs as much as reading so many in bulk
 _KINDS = 4096
+_GONE = bytes(HEAD.size)
+_FULL = (errno.E2BIG, errno.ENOSPC)
 
 
 class Changes(t.NamedTuple):
@@ -259,17 +262,39 @@ def _check_room(table: str, number: int, gone: int) -> None:
 
 
 def apply(kernel: ListKernel, current: Heads, changes: Changes, planned: t.Optional[Gates] = None) -> None:
-    """Make the changes in the kernel, additions to all tables first. Raises FastpathError before any where they don't fit."""
+    """Make the changes in the kernel, all of them. Raises FastpathError where that can't be: then it is as it was."""
     planned = planned or gates(current, changes)
     kernel.require_host_maps()
     _set_gate(kernel, GATE.pack(*map(max, GATE.unpack(planned.before), GATE.unpack(planned.after))))
+    try:
+        _change(kernel, current, changes)
+    except OSError as error:
+        _undo(kernel, current, changes)
+        _set_gate(kernel, planned.before)
+        reason = "a table is full" if error.errno in _FULL else reason_of(error)
+        raise FastpathError("The lists", reason, "All was put back as it was. Make room (memory, other entries), or list fewer") from error
+    _set_gate(kernel, planned.after)
+
+
+def _change(kernel: ListKernel, current: Heads, changes: Changes) -> None:
+    """Additions to all tables come first: a host may make room for a network that it is in."""
     _each(kernel, changes.add, current, _add)
     _each(kernel, changes.renew, current, _rewrite)
     if any(changes.remove.values()):
         kernel.wait_for_programs()  # a packet that has missed the new host may be on its way to the old network of it
         _each(kernel, changes.remove, current, _remove)
         kernel.wait_for_programs()  # one that has found what is gone reads it still; the next entry takes its memory
-    _set_gate(kernel, planned.after)
+
+
+def _undo(kernel: ListKernel, current: Heads, changes: Changes) -> None:
+    """Make the entries again what they were; as far as the kernel lets us."""
+    touched = {table: {key for heads in changes for key in heads.get(table, ())} for table in TABLES}
+    were = {table: {key: current[table][key] for key in keys & current[table].keys()} for table, keys in touched.items()}
+    came = {table: dict.fromkeys(keys - current[table].keys(), _GONE) for table, keys in touched.items()}
+    try:
+        _change(kernel, current, Changes({}, were, came))
+    except OSError as error:
+        raise FastpathError("The lists", reason_of(error), "Run the task again: it makes what is missing") from error
 
 
 _Work = t.Callable[[TableMap, t.Mapping[bytes, bytes], t.Mapping[bytes, bytes]], None]
@@ -281,10 +306,7 @@ def _each(kernel: ListKernel, changed: Heads, current: Heads, work: _Work) -> No
         if not changed.get(table):
             continue
         with _existing(kernel, table) as opened:
-            try:
-                work(opened, changed[table], current[table])
-            except OSError as error:
-                raise FastpathError(table, reason_of(error), "Run the task again: it makes what is missing") from error
+            work(opened, changed[table], current[table])
 
 
 def _add(opened: TableMap, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:

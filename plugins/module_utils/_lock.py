@@ -12,7 +12,7 @@ import fcntl
 import os
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
 
 __all__ = ("LOCK", "locked")
 
@@ -25,7 +25,7 @@ def locked(path: str) -> t.Iterator[None]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise FastpathError(path, "the lock can't be opened: " + reason_of(error), "See what is there") from error
+        raise FastpathError(path, "the lock can't be opened: " + reason_of(error), remedy_of(error, "See what is there")) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import socket
@@ -16,16 +15,16 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vos.fastpath.tests.live.kamailio import find_kamailio
-from ansible_collections.vos.fastpath.tests.live.world import NEWNET, SO_RCVBUFFORCE, Box, Outside, far_end, ip, settle_down, sysctl
-
-_NEWNS = 0x00020000
-_MOUNTS = (
-    ("mount", "--make-rprivate", "/"),
-    ("mount", "-t", "sysfs", "sysfs", "/sys"),  # shows the interfaces of the namespace that it was mounted in
-    ("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"),
-    ("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"),
-    ("ip", "link", "set", "lo", "up"),
+from ansible_collections.vos.fastpath.tests.live.world import (
+    SO_RCVBUFFORCE,
+    Box,
+    Outside,
+    far_end,
+    ip,
+    leave_the_machine,
+    settle_down,
 )
+
 _ADDRESSES = ("192.0.2.1/24", "2001:db8::1/64")
 _WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
@@ -35,13 +34,7 @@ def private_host(kamailio_root: Path | None) -> None:
     """Go where no interface, pin or mount of the machine is in sight; what has to be downloaded is there before."""
     if os.geteuid() != 0:
         pytest.skip("only root can use BPF and make network namespaces")
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(_NEWNS | NEWNET):
-        raise OSError(ctypes.get_errno(), "unshare(2) failed")
-    for command in _MOUNTS:
-        subprocess.run(command, check=True)
-    for kind in ("all", "default"):
-        sysctl(f"net/ipv4/conf/{kind}/rp_filter", "0")  # sources are from everywhere
+    leave_the_machine()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,25 @@ WINDOW = 100
 """So many frames are on their way at most: a veth takes 256 before it drops."""
 PATIENCE = 20.0
 
+_NEWNS = 0x00020000
+_MOUNTS = (
+    ("mount", "--make-rprivate", "/"),
+    ("mount", "-t", "sysfs", "sysfs", "/sys"),  # shows the interfaces of the namespace that it was mounted in
+    ("mount", "-t", "bpf", "-o", "mode=700", "bpf", "/sys/fs/bpf"),
+    ("mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"),
+    ("ip", "link", "set", "lo", "up"),
+)
 _libc = ctypes.CDLL(None, use_errno=True)
+
+
+def leave_the_machine() -> None:
+    """Take this process where no interface, pin or mount of the machine is in sight."""
+    if _libc.unshare(_NEWNS | NEWNET):
+        raise OSError(ctypes.get_errno(), "unshare(2) failed")
+    for command in _MOUNTS:
+        subprocess.run(command, check=True)
+    for kind in ("all", "default"):
+        sysctl(f"net/ipv4/conf/{kind}/rp_filter", "0")  # sources are from everywhere
 
 
 def ip(*words: str) -> None:
@@ -175,12 +193,12 @@ def far_end(outside: Outside, name: str) -> socket.socket:
     return wire
 
 
-def settle_down(name: str, addresses: Sequence[str]) -> None:
+def settle_down(name: str, addresses: Sequence[str], gateways: Sequence[str] = ("192.0.2.254", "2001:db8::fe")) -> None:
     """Give an interface its addresses, and a way to everybody over the far end, without asking anybody."""
     ip("link", "set", name, "up")
     for address in addresses:
         ip("address", "add", address, "dev", name, *(("nodad",) if ":" in address else ()))
-    for gateway in ("192.0.2.254", "2001:db8::fe"):
+    for gateway in gateways:
         far = ":".join(f"{byte:02x}" for byte in packets.FAR_MAC)
         ip("neighbour", "add", gateway, "lladdr", far, "dev", name, "nud", "permanent")
         ip("-6" if ":" in gateway else "-4", "route", "add", "default", "via", gateway, "dev", name)

@@ -365,7 +365,7 @@ def test_a_folder_like_tmp_is_no_danger(params: dict[str, Any], tmp_path: Path) 
         ("vos-fastpath", "vos-fastpath: the directory has to be an absolute path. The default is /var/lib/vos-fastpath"),
         ("", ": the directory has to be an absolute path. The default is /var/lib/vos-fastpath"),
         ("/etc/passwd/vos-fastpath", "/etc/passwd/vos-fastpath: Not a directory (ENOTDIR). Name another directory"),
-        ("/proc/vos-fastpath", "/proc/vos-fastpath: No such file or directory (ENOENT). Make room or name another directory"),
+        ("/proc/vos-fastpath", "/proc/vos-fastpath: No such file or directory (ENOENT). Make room, or name another directory"),
     ],
 )
 def test_a_folder_that_can_not_be(params: dict[str, Any], directory: str, message: str) -> None:

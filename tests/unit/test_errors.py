@@ -4,9 +4,11 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
 
 
 @pytest.mark.parametrize("reason", ["there is no such interface", "there is no such interface."])
@@ -27,3 +29,8 @@ def test_an_error_is_value_reason_and_remedy(reason: str) -> None:
 )
 def test_the_words_of_the_kernel_come_with_the_errno(error: OSError, words: str) -> None:
     assert reason_of(error) == words
+
+
+@pytest.mark.parametrize(("code", "words"), [(errno.EROFS, "Make its filesystem writable"), (errno.ENOSPC, "Make room")])
+def test_a_filesystem_that_can_not_be_written_to_is_to_be_made_writable(code: int, words: str) -> None:
+    assert remedy_of(OSError(code, ""), "Make room") == words

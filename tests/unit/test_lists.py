@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -220,13 +222,13 @@ def test_a_table_is_announced_before_its_first_entry_and_until_after_its_last(ke
     assert watched_writes() == [("update", "list_gate"), waiting, ("delete", "hosts_v4"), waiting, ("update", "list_gate")]
 
 
-def test_the_gate_is_never_too_narrow_on_the_way(kernel: FakeKernel) -> None:
+def test_the_gate_is_never_too_narrow_on_the_way(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(kernel, listed(A=ALLOW))
-    kernel.memory = 0
-    with pytest.raises(FastpathError):
-        _lists.apply(kernel, listed(A=ALLOW), _lists.plan(listed(A=ALLOW), wanted(NET), "allow", "exact"))
-    gate = GATE.unpack(_lists.read_gate(kernel))
-    assert (gate[0], gate[2]) == (1, 1), "both tables are looked up until all is done"
+    seen = []
+    monkeypatch.setattr(kernel, "wrote", lambda what, table, key: seen.append((table, GATE.unpack(_lists.read_gate(kernel)))))
+    _lists.apply(kernel, listed(A=ALLOW), _lists.plan(listed(A=ALLOW), wanted(NET), "allow", "exact"))
+    gates = {table: (gate[0], gate[2]) for table, gate in seen if table in TABLES}
+    assert gates == {"prefixes_v4": (1, 1), "hosts_v4": (1, 1)}, "both tables are looked up until all is done"
 
 
 @pytest.mark.parametrize("new", ["192.0.2.2", "192.0.2.0/24", "2001:db8::1"])
@@ -254,13 +256,63 @@ def test_what_stays_on_the_other_list_is_changed_in_its_place(kernel: FakeKernel
     assert _lists.read(kernel) == listed(A=ALLOW)
 
 
-def test_a_kernel_without_memory_says_so_and_how_to_go_on(kernel: FakeKernel) -> None:
-    kernel.require_host_maps()
+def refuse(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, *calls: tuple[str, bytes, int]) -> None:
+    """Have the kernel fail at these writes of these keys, each once."""
+    left = list(calls)
+
+    def wrote(what: str, _table: str, key: bytes) -> None:
+        for call in left:
+            if call[:2] == (what, key):
+                left.remove(call)
+                raise OSError(call[2], os.strerror(call[2]))
+
+    monkeypatch.setattr(kernel, "wrote", wrote)
+
+
+PUT_BACK = "All was put back as it was. Make room (memory, other entries), or list fewer"
+
+
+def test_a_kernel_without_memory_says_so_and_all_is_as_it_was(kernel: FakeKernel) -> None:
+    fill(kernel, listed(A=BLOCK))
     kernel.memory = 1
+    changes = _lists.plan(listed(A=BLOCK), wanted(A, B, SIX), "allow", "present")
+    with pytest.raises(FastpathError) as error:
+        _lists.apply(kernel, listed(A=BLOCK), changes)
+    assert str(error.value) == "The lists: Cannot allocate memory (ENOMEM). " + PUT_BACK
+    assert _lists.read(kernel) == listed(A=BLOCK)
+    assert _lists.read_gate(kernel) == _lists.gate_of(listed(A=BLOCK))
+    kernel.memory = None
+    _lists.apply(kernel, listed(A=BLOCK), changes)
+    assert _lists.read(kernel) == listed(A=BOTH, B=ALLOW, SIX=ALLOW)
+
+
+@pytest.mark.parametrize("code", [errno.E2BIG, errno.ENOSPC])
+def test_a_table_that_is_full_all_the_same_says_so(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    kernel.require_host_maps()
+    refuse(kernel, monkeypatch, ("update", B.key, code))
     with pytest.raises(FastpathError) as error:
         _lists.apply(kernel, NOTHING, _lists.plan(NOTHING, wanted(A, B), "allow", "present"))
-    assert str(error.value) == "hosts_v4: Cannot allocate memory (ENOMEM). Run the task again: it makes what is missing"
-    kernel.memory = None
+    assert str(error.value) == "The lists: a table is full. " + PUT_BACK
+    assert _lists.read(kernel) == NOTHING
+
+
+def test_what_went_comes_back_before_what_came_goes(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = listed(A=BOTH, B=BLOCK, NET=BLOCK)
+    fill(kernel, there)
+    refuse(kernel, monkeypatch, ("delete", NET.key, errno.EIO))
+    with pytest.raises(FastpathError, match="All was put back"):
+        _lists.apply(kernel, there, _lists.plan(there, wanted(SIX), "block", "exact"))
+    assert _lists.read(kernel) == there
+    assert _lists.read_gate(kernel) == _lists.gate_of(there)
+
+
+def test_what_can_not_even_be_put_back_is_for_the_next_run(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel.require_host_maps()
+    refuse(kernel, monkeypatch, ("update", B.key, errno.ENOMEM), ("delete", A.key, errno.EIO))
+    with pytest.raises(FastpathError) as error:
+        _lists.apply(kernel, NOTHING, _lists.plan(NOTHING, wanted(A, B), "allow", "present"))
+    assert str(error.value) == "The lists: Input/output error (EIO). Run the task again: it makes what is missing"
+    monkeypatch.undo()
     there = _lists.read(kernel)
     assert there == listed(A=ALLOW)
     _lists.apply(kernel, there, _lists.plan(there, wanted(A, B), "allow", "present"))

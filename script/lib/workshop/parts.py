@@ -40,12 +40,13 @@ KNOWN = (
     Part("package", package.checks, "galaxy.yml", ("run",)),
     Part("bpf", pytests.private("bpf"), "tests/bpf/**/test_*.py", ("test",), root=True),
     Part("live", pytests.plain("live"), "tests/live/**/test_*.py", ("test",), root=True),
+    Part("faults", pytests.plain("faults"), "tests/faults/**/test_*.py", ("test",), root=True),
     Part("modules", integration.checks, "tests/integration/targets/*/tasks/main.yml", ("test",), root=True),
     Part("sanity", sanity.checks, "tests/config.yml", ("test",)),
     Part("lab", pytests.plain("lab"), "tests/lab/**/test_*.py", ("run", "test"), root=True),
     Part("demo", demo.checks, "script/demo", ("run", "test"), root=True),
 )
-"""Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (live, lab, demo)."""
+"""Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (live, faults, lab, demo)."""
 
 NO_PYTESTS = {"integration", "output", "sanity"}
 """Folders of tests/ that are of other tools."""
