@@ -12,13 +12,18 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
+from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import missing_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import find_interface, interface_names
-from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp, version
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import interface_names
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import version
+from ansible_collections.vos.fastpath.plugins.module_utils._pins import mounted
+from ansible_collections.vos.fastpath.plugins.module_utils._survey import survey
 
 __all__ = ("ARGUMENT_SPEC", "Host", "info_task")
 
@@ -98,10 +103,25 @@ class Host:
             return None
 
     def interface(self, name: str) -> t.Dict[str, t.Any]:
-        """Return what is known of an interface. Raises FastpathError."""
-        found = find_interface(name)
-        attached = query_xdp(found.ifindex) if self.libbpf() else None
-        return {**found._asdict(), "xdp": attached._asdict() if attached else None}
+        """Return what is known of an interface; what needs privileges only with them. Raises FastpathError."""
+        return survey(Kernel(), name, with_programs=bool(self.libbpf()) and not self.missing_capabilities())
+
+    def missing_capabilities(self) -> t.List[str]:
+        """Return what this process may not do of what attaching takes."""
+        return missing_capabilities()
+
+    def bpffs(self) -> bool:
+        """Whether a BPF filesystem is mounted where pins go."""
+        return mounted()
+
+    def version_of(self, name: str, argument: str) -> t.Optional[str]:
+        """Return the version that a program tells, V(none) where it is missing or tells none."""
+        path = self.program(name)
+        if path is None:
+            return None
+        done = subprocess.run((path, argument), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, check=False)
+        found = re.search(r"\d+(\.\d+)+", done.stdout)
+        return found.group() if found else None
 
     def interface_names(self) -> t.List[str]:
         """Return the names of all interfaces."""
@@ -132,6 +152,10 @@ def info_task(params: t.Dict[str, t.Any], check: bool, host: t.Optional[Host] = 
         "btf": host.exists("/sys/kernel/btf/vmlinux"),
         "jit": host.jit(),
         "libbpf": host.libbpf(),
+        "clang": host.version_of("clang", "--version"),
+        "bpftool": host.version_of("bpftool", "version"),
+        "bpffs": host.bpffs(),
+        "missing_capabilities": host.missing_capabilities(),
         "interfaces": interfaces,
         "missing": missing,
         "packages": [PACKAGES[family][name] for name in missing] if family in PACKAGES else [],

@@ -75,6 +75,8 @@ SEC("xdp") int sip_logic(struct xdp_md *ctx)
 """,
     # Somebody else's program.
     "foreign": _HEAD + 'SEC("xdp") int sip_other(struct xdp_md *ctx) { return XDP_PASS; }\n',
+    # What libxdp puts in front of the programs of several others.
+    "dispatcher": _HEAD + 'SEC("xdp") int xdp_dispatcher(struct xdp_md *ctx) { return XDP_PASS; }\n',
     # A program by our name, but without our maps.
     "no_maps": _HEAD + _CONFIG + 'SEC("xdp") int sip_logic(struct xdp_md *ctx) { return sip_config.port_count ? XDP_PASS : XDP_DROP; }\n',
     # A configuration of another size.

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -77,8 +78,6 @@ def test_nobody_but_its_holder_can_replace_it(
 
 def foreign(bpf_object: Callable[[str], str]) -> int:
     """Load somebody else's program and return its descriptor."""
-    import ctypes
-
     libbpf = ctypes.CDLL("libbpf.so.1")
     libbpf.bpf_object__open_file.restype = libbpf.bpf_object__find_program_by_name.restype = ctypes.c_void_p
     opened = ctypes.c_void_p(libbpf.bpf_object__open_file(bpf_object("foreign").encode(), None))

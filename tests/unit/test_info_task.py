@@ -38,6 +38,7 @@ class FakeHost(Host):
         self.libbpf_version: str | None = "1.5"
         self.refusal: str | None = None
         self.jitted: bool | None = True
+        self.lacks: list[str] = []
         self.names = ["enp1s0", "lo"]
 
     def os_release(self) -> dict[str, str]:
@@ -60,6 +61,15 @@ class FakeHost(Host):
 
     def jit(self) -> bool | None:
         return self.jitted
+
+    def missing_capabilities(self) -> list[str]:
+        return self.lacks
+
+    def bpffs(self) -> bool:
+        return True
+
+    def version_of(self, name: str, argument: str) -> str | None:
+        return {"clang": "19.1.7", "bpftool": "7.5.0"}[name] if name in self.programs else None
 
     def interface(self, name: str) -> dict[str, Any]:
         if name not in self.names:
@@ -92,6 +102,10 @@ def test_a_host_that_has_everything(host: FakeHost) -> None:
         "btf": True,
         "jit": True,
         "libbpf": "1.5",
+        "clang": "19.1.7",
+        "bpftool": "7.5.0",
+        "bpffs": True,
+        "missing_capabilities": [],
         "interfaces": {name: host.interface(name) for name in ("enp1s0", "lo")},
         "missing": [],
         "packages": [],
@@ -238,6 +252,28 @@ from ansible_collections.vos.fastpath.plugins.module_utils._info_task import Hos
 print(Host().libbpf(), Host().interface("lo")["xdp"])
 """
     assert message_of(code, collections_path, *without(str(library.resolve()))) == "None None"
+
+
+def test_without_privileges_what_anybody_may_know_is_told(collections_path: Path, real_host: None) -> None:
+    code = """
+from ansible_collections.vos.fastpath.plugins.module_utils._info_task import Host
+print(Host().missing_capabilities(), Host().interface("lo")["xdp"], Host().interface("lo")["expected_mode"])
+"""
+    powerless = ("setpriv", "--bounding-set=-all", "--inh-caps=-all", "--ambient-caps=-all")
+    assert message_of(code, collections_path, *powerless).startswith("['CAP_NET_ADMIN', 'CAP_SYS_ADMIN'] None ")
+
+
+def test_programs_tell_their_versions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, words in {"clang": "Debian clang version 14.0.6", "bpftool": "bpftool v7.1.0\nusing libbpf v1.1", "silent": "none"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\necho '{words}'\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert (Host().version_of("clang", "--version"), Host().version_of("bpftool", "version")) == ("14.0.6", "7.1.0")
+    assert (Host().version_of("silent", "--version"), Host().version_of("no-such-program", "--version")) == (None, None)
+
+
+def test_pins_have_a_place_or_not(no_pins: None) -> None:
+    assert Host().bpffs() is True
 
 
 def test_a_kernel_that_does_not_let_us(collections_path: Path, real_host: None) -> None:
