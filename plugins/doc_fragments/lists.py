@@ -49,4 +49,13 @@ options:
     type: str
     choices: [present, absent, exact]
     default: present
+  local:
+    description:
+      - What happens with O(state=exact) to what was changed on the host by hand or by a hook, with C(vos-fastpath); V(keep) lays it
+        over what the task says, V(remove) takes it back.
+      - With V(present) and V(absent) the task has the last word about the entries that it names.
+      - Nothing is known of such changes where M(vos.fastpath.xdp_host) was not run.
+    type: str
+    choices: [keep, remove]
+    default: keep
 """

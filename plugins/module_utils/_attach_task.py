@@ -12,9 +12,11 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._keep import InterfaceKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import carried, carriers, resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Outcome, Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
 __all__ = ("ARGUMENT_SPEC", "LATER", "attach_task")
@@ -43,16 +45,21 @@ ARGUMENT_SPEC: t.Dict[str, t.Any] = {
     "rollback_after": {"type": "int", "default": 30},
     "confirm": {"type": "str"},
     "resolve": {"type": "bool", "default": False},
+    "local": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
 }
 
 
 def attach_task(
-    params: t.Dict[str, t.Any], check: bool, kernel: t.Optional[Kernel] = None, controller: Controller = controller_address
+    params: t.Dict[str, t.Any],
+    check: bool,
+    kernel: t.Optional[Kernel] = None,
+    controller: Controller = controller_address,
+    saved: t.Optional[Saved] = None,
 ) -> t.Dict[str, t.Any]:
     """Attach or detach, and say what was done. Raises FastpathError."""
-    kernel = kernel or Kernel()
+    kernel, saved = kernel or Kernel(), saved or Saved()
     if params["confirm"] not in (None, LATER):
-        return {"changed": False, "rolled_back": kernel.confirm(params["confirm"])}
+        return {"changed": False, "rolled_back": _confirmed(kernel, saved, params["confirm"])}
     names = list(dict.fromkeys(params["interfaces"]))
     if not names:
         raise FastpathError("interfaces", "the list is empty", "Name the interfaces that SIP arrives on")
@@ -63,9 +70,34 @@ def attach_task(
     carries = {name: [name] for name in names}
     if params["resolve"]:
         carries = resolve(kernel, names) if present else carriers(kernel, names)
+    keeper = InterfaceKeeper(saved)
     if present:
-        return _result(attach(kernel, list(carries), wanted, check), carries)
-    return _result(detach(kernel, list(carries), params["force"], params["keep_lists"], check), carries)
+        live = keeper.want(carries, wanted, params["local"])
+        outcomes = _kept(keeper, check, lambda: attach(kernel, list(carries), live, check))
+    else:
+        keeper.drop(carries, params["keep_lists"])
+        outcomes = _kept(keeper, check, lambda: detach(kernel, list(carries), params["force"], params["keep_lists"], check))
+    result = _result(outcomes, carries)
+    keeper.tell(result)
+    return result
+
+
+def _confirmed(kernel: Kernel, saved: Saved, token: str) -> t.Optional[str]:
+    """Have a change stay, and what is saved with it. Returns what became of it if it was too late."""
+    rolled_back = kernel.confirm(token)
+    if rolled_back is None:
+        saved.confirmed()
+    saved.settle(kernel.unconfirmed())
+    return rolled_back
+
+
+def _kept(keeper: InterfaceKeeper, check: bool, act: t.Callable[[], t.List[Outcome]]) -> t.List[Outcome]:
+    """Do it, and keep what is wanted for it unless this is check mode."""
+    if check:
+        return act()
+    with keeper.kept() as outcomes:
+        outcomes += act()
+    return outcomes
 
 
 def _wanted(params: t.Dict[str, t.Any]) -> Wanted:

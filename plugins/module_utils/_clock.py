@@ -12,8 +12,9 @@ C(INITIAL_JIFFIES) (linux/jiffies.h), five minutes before 2**32, in step with CL
 from __future__ import annotations
 
 import time
+import typing as t
 
-__all__ = ("ticks_of", "ticks_per_second", "seconds_of")
+__all__ = ("boot_time", "in_ticks", "ticks_of", "ticks_per_second", "seconds_of")
 
 _CLOCK_MONOTONIC_COARSE = 6  # linux/time.h
 
@@ -33,3 +34,18 @@ def seconds_of(ticks: int) -> float:
     """Return the time of CLOCK_MONOTONIC, in seconds, at this tick."""
     hz = ticks_per_second()
     return (ticks - (1 << 32) + 300 * hz) / hz
+
+
+def boot_time() -> float:
+    """Return when CLOCK_MONOTONIC was 0, in seconds since 1970."""
+    return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
+
+
+def in_ticks(entries: t.Mapping[str, t.Mapping[bytes, float]]) -> t.Dict[str, t.Mapping[bytes, int]]:
+    """Return the entries (by table: key, and when it expires, in seconds since 1970, 0 for never) with ticks in place of times."""
+    boot = boot_time()
+    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
+    for table, keys in entries.items():
+        of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
+        ticks[table] = dict(zip(keys, map(of.__getitem__, keys.values())))
+    return ticks

@@ -63,8 +63,31 @@ class Command(t.NamedTuple):
     """As argparse takes them."""
 
 
+_NAMES = (("interfaces",), {"nargs": "*", "metavar": "INTERFACE", "help": "the interfaces; without any, all that are to be filtered"})
+
 COMMANDS: t.Dict[str, Command] = {
     "status": Command("say whether each interface is filtered as it is to be, and what was changed by hand", "_command_status"),
+    "verify": Command(
+        "compare interfaces, settings and lists with what is saved; exit with 3 where they differ",
+        "_command_change",
+        ((("--repair",), {"action": "store_true", "help": "put it right, log it and count it; another's program is left alone"}),),
+    ),
+    "restore": Command(
+        "bring lists and interfaces to what is saved, as at boot",
+        "_command_change",
+        (
+            _NAMES,
+            (("--wait",), {"type": float, "default": 0.0, "metavar": "SECONDS", "help": "wait so long for an interface that is not there"}),
+        ),
+    ),
+    "attach": Command("filter interfaces again that were detached by hand", "_command_change", (_NAMES,)),
+    "detach": Command("take the filter off, until 'attach' or the next play", "_command_change", (_NAMES,)),
+    "audit": Command(
+        "count what would be dropped and pass it, on all interfaces; or stop doing so",
+        "_command_change",
+        ((("mode",), {"choices": ["on", "off", "managed"], "help": "managed: as the play says, again"}),),
+    ),
+    "watch": Command("restore interfaces that come back, as soon as they do; what vos-fastpath-watch.service runs", "_command_watch"),
 }
 
 
@@ -93,6 +116,8 @@ def main(arguments: t.Optional[t.Sequence[str]] = None, kernel: t.Any = None, sa
     except BrokenPipeError:  # somebody looked at the first lines only
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
+    except KeyboardInterrupt:  # how one leaves what goes on and on
+        return SUCCESS
     except OSError as error:
         return _failed(str(FastpathError(str(error.filename or "The kernel"), reason_of(error), _REMEDY)), options.json)
     return answer.code
@@ -112,11 +137,10 @@ def _saved() -> t.Any:
 
 def _say(answer: Answer, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(answer.result, indent=2, sort_keys=True))
+        print(json.dumps(answer.result, indent=2, sort_keys=True), flush=True)
     else:
         for line in answer.lines:
-            print(line)
-    sys.stdout.flush()
+            print(line, flush=True)  # some lines take long to come
 
 
 def _failed(message: str, as_json: bool) -> int:

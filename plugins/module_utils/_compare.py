@@ -17,10 +17,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, read_live
-from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
-__all__ = ("Difference", "difference", "differences", "list_sizes", "settings_of", "taken_off")
+__all__ = ("Difference", "difference", "differences", "list_sizes", "taken_off")
 
 
 class Difference(t.NamedTuple):
@@ -34,12 +33,6 @@ class Difference(t.NamedTuple):
 
     def __str__(self) -> str:
         return "%s: %s" % (self.subject, self.words)
-
-
-def settings_of(wanted: SavedInterface, notes: Notes) -> Settings:
-    """Return the settings with what was changed by hand."""
-    audit = notes.get(("audit", ""))
-    return wanted.settings if audit is None else wanted.settings._replace(audit=bool(audit.value))
 
 
 def taken_off(name: str, notes: Notes) -> bool:
@@ -68,7 +61,7 @@ def difference(kernel: Kernel, name: str, wanted: SavedInterface, notes: Notes) 
     if words is not None:
         foreign = live.program is not None and not live.program.ours
         return Difference(name, words, "foreign" if foreign else "program")
-    if live.settings != settings_of(wanted, notes):
+    if live.settings != with_local(wanted.settings, notes):
         return Difference(name, "its settings are not those that are saved", "settings")
     return None
 

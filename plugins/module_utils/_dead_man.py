@@ -23,7 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._files import read, remove, write
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 
-__all__ = ("STATE", "confirm", "dead_man")
+__all__ = ("STATE", "confirm", "dead_man", "waiting")
 
 STATE = "/run/vos-fastpath.rollback"
 _LOOK = 0.1
@@ -52,6 +52,12 @@ def confirm(token: str) -> t.Optional[str]:
         return "another change has been made since"
     remove(STATE)
     return words if state == _UNDONE else None
+
+
+def waiting() -> t.Optional[str]:
+    """Return the token of the change that may still be undone; V(none) if there is none."""
+    token, state, _words = _noted()
+    return token if state in (_MADE, _WAITING) else None
 
 
 def _note(token: str, state: str, words: str = "") -> None:

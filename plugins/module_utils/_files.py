@@ -36,16 +36,16 @@ def read(path: str) -> t.Optional[str]:
             raise FastpathError(path, "it is no text: %s" % error, "Correct it, or let the next play write it") from error
 
 
-def write(path: str, text: str, mode: int = 0o644) -> None:
-    """Put this text in place of what is there; whoever reads meanwhile, or after a power cut, finds the one or the other."""
+def write(path: str, text: t.Union[str, bytes], mode: int = 0o644) -> None:
+    """Put this in place of what is there; whoever reads meanwhile, or after a power cut, finds the one or the other."""
     folder = os.path.dirname(path)
     _check(folder, _seen(folder), stat.S_ISDIR, "a folder")
     fresh = path + _FRESH
     try:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh)
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600), "wb") as stream:
+            stream.write(text.encode("utf-8") if isinstance(text, str) else text)
             stream.flush()
             os.fchmod(stream.fileno(), mode)
             os.fsync(stream.fileno())

@@ -224,6 +224,12 @@ class Kernel:
         _netlink.prepare()  # the files of the module are gone by then
         return _dead_man.dead_man(seconds, undo, programs)
 
+    def unconfirmed(self) -> t.Optional[str]:
+        """Return the token of the change that may still be undone."""
+        from ansible_collections.vos.fastpath.plugins.module_utils import _dead_man
+
+        return _dead_man.waiting()
+
     def confirm(self, token: str) -> t.Optional[str]:
         """Confirm a change. Returns V(none) if it stays, else what became of it, in words."""
         from ansible_collections.vos.fastpath.plugins.module_utils import _dead_man

@@ -13,7 +13,7 @@ import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY, LISTS
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import boot_time, seconds_of
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES, Comments
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import Changes, Heads, expires_of
@@ -86,7 +86,7 @@ def _remark(comments: Comments, table: str, key: bytes) -> str:
 def _until(tick: int) -> str:
     if not tick:
         return " for good"
-    return time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(round(_boot() + seconds_of(tick))))
+    return time.strftime(" until %Y-%m-%dT%H:%M:%SZ", time.gmtime(round(boot_time() + seconds_of(tick))))
 
 
 def _lines(texts: t.Sequence[str], number: int, verb: str = "") -> t.List[str]:
@@ -104,7 +104,7 @@ Hit = t.Tuple[int, str, bytes, int, int]
 
 def hits(kernel: Kernel, name: str, comments: Comments) -> t.List[t.Dict[str, t.Any]]:
     """Return the entries of a list that decided about most packets, with their times (seconds since 1970)."""
-    boot = _boot()
+    boot = boot_time()
     return [
         {
             "entry": str(Prefix.from_key(table, key)),
@@ -127,8 +127,3 @@ def _counted(kernel: Kernel, name: str) -> t.Iterator[Hit]:
                 lists, _length, allow, block, packets, seen = LIST_ENTRY.unpack(value)
                 if lists & LISTS[name]:
                     yield packets, table, key, allow if name == "allow" else block, seen
-
-
-def _boot() -> float:
-    """Return when CLOCK_MONOTONIC was 0, in seconds since 1970."""
-    return time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)

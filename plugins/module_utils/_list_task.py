@@ -12,12 +12,14 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
+from ansible_collections.vos.fastpath.plugins.module_utils._keep import ListKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
 __all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "expiry", "list_task")
@@ -30,6 +32,7 @@ _SPEC: t.Dict[str, t.Any] = {
     "state": {"type": "str", "choices": ["present", "absent", "exact"], "default": "present"},
     "expires": {"type": "int"},
     "hits": {"type": "bool", "default": False},
+    "local": {"type": "str", "choices": ["keep", "remove"], "default": "keep"},
 }
 ALLOWLIST_SPEC = dict(_SPEC, allow_empty={"type": "bool", "default": False})
 BLOCKLIST_SPEC = dict(_SPEC, allow_controller={"type": "bool", "default": False})
@@ -53,16 +56,18 @@ def list_task(
     check: bool,
     kernel: t.Optional[Kernel] = None,
     controller: t.Callable[[], t.Optional[str]] = controller_address,
+    saved: t.Optional[Saved] = None,
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
     found = _wanted(params)
     expired = _drop_expired(found.wanted) if params["state"] != "absent" else 0
+    keeper = ListKeeper(saved or Saved(), name, found, params["state"], params["local"])
     if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
         _check_controller(found.wanted, controller())
     overlaps, remarks = _entries.overlaps(found.wanted)
     report = {"duplicates": found.duplicates, "expired": expired, "overlaps": overlaps, "remarks": found.remarks + remarks}
-    comments, ticks = found.comments, _in_ticks(found.wanted)
+    comments, ticks = found.comments, in_ticks(found.wanted)
     del found  # of a million entries it is 100 MB
     current = _lists.read(kernel)
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
@@ -72,10 +77,13 @@ def list_task(
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
     repair = gate is not None and gate != gates.before
-    if (repair or changes) and not check:
-        _lists.apply(kernel, current, changes, gates)
+    if (repair or changes or keeper.differs) and not check:
+        with keeper.kept():
+            if repair or changes:
+                _lists.apply(kernel, current, changes, gates)
     result = describe(name, current, changes, comments, repair)
     result.update(report, size=size)
+    keeper.tell(result)
     if params["hits"]:
         result["hits"] = hits(kernel, name, comments)
     return result
@@ -99,16 +107,6 @@ def _drop_expired(wanted: _entries.Wanted) -> int:
         if any(when and when <= now for when in set(keys.values())):
             wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
     return before - _entries.count(wanted)
-
-
-def _in_ticks(wanted: _entries.Wanted) -> t.Dict[str, t.Mapping[bytes, int]]:
-    """Return the entries with the tick at which each expires."""
-    boot = time.time() - time.clock_gettime(time.CLOCK_MONOTONIC)
-    ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
-    for table, keys in wanted.items():
-        of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
-        ticks[table] = dict(zip(keys, map(of.__getitem__, keys.values())))
-    return ticks
 
 
 def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None:

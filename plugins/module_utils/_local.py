@@ -44,6 +44,12 @@ class Note(t.NamedTuple):
         """What it is about."""
         return self.what, self.name
 
+    def __str__(self) -> str:
+        verb = {"attached": ("detach", "attach"), "audit": ("audit off", "audit on")}.get(self.what, ("un" + self.what, self.what))[bool(self.value)]
+        until = time.strftime("until %Y-%m-%dT%H:%M:%SZ", time.gmtime(round(self.until))) if self.until else ""
+        who = "(%s)" % ", ".join(filter(None, (self.by, self.comment))) if self.by or self.comment else ""
+        return " ".join(filter(None, (verb, self.name, until, who)))
+
 
 Notes = t.Dict[t.Tuple[str, str], Note]
 

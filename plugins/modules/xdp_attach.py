@@ -132,6 +132,14 @@ options:
   confirm:
     description: Set by the action plugin, which makes that second call.
     type: str
+  local:
+    description:
+      - What happens to the audit mode that was switched on the host by hand, with C(vos-fastpath audit); V(keep) leaves it so,
+        V(remove) goes by O(audit) again. An interface that was detached by hand is attached again in any case.
+      - Nothing is known of such changes where M(vos.fastpath.xdp_host) was not run.
+    type: str
+    choices: [keep, remove]
+    default: keep
 seealso:
   - module: vos.fastpath.xdp_build
   - module: vos.fastpath.xdp_allowlist
@@ -274,6 +282,22 @@ log:
   description: The end of libbpf's log; what the verifier said, with the instruction and the line of source, is in the message too.
   returned: when the object could not be loaded
   type: str
+local:
+  description: What was changed on the host by hand or by a hook, and was kept or removed, in words.
+  returned: success
+  type: dict
+  contains:
+    kept:
+      description: What still holds.
+      returned: always
+      type: list
+      elements: str
+      sample: ["audit on (alice)"]
+    removed:
+      description: What was taken back, in check mode what would be.
+      returned: always
+      type: list
+      elements: str
 """
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task

@@ -149,6 +149,22 @@ size:
   description: How many entries the list has now.
   returned: success
   type: int
+local:
+  description: What was changed of this list on the host by hand or by a hook, and was kept or removed, in words.
+  returned: success
+  type: dict
+  contains:
+    kept:
+      description: What still holds.
+      returned: always
+      type: list
+      elements: str
+      sample: ["block 192.0.2.7 until 2026-11-23T12:00:00Z (alice, scanner)"]
+    removed:
+      description: What was taken back, in check mode what would be.
+      returned: always
+      type: list
+      elements: str
 """
 
 import functools

@@ -14,8 +14,10 @@ import hypothesis
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._build_task import build_task
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import empty
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
+from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 from ansible_collections.vos.fastpath.tests.unit.objects import SOURCES, compile_object
 
@@ -145,5 +147,21 @@ def built(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory)
 def saved(tmp_path: Path) -> Saved:
     """A host that keeps what it is to have."""
     found = Saved(str(tmp_path / "etc"))
-    found.install()
+    found.install({"allow": empty(), "block": empty()})
+    return found
+
+
+@pytest.fixture
+def commander(
+    kernel: FakeKernel, saved: Saved, filter_object: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Commander:
+    """The command on a host whose interfaces eth0 and br0 Ansible protected."""
+    from ansible_collections.vos.fastpath.plugins.module_utils import _command_change, _command_watch, _restore
+
+    for unit in (_command_change, _command_watch):
+        monkeypatch.setattr(unit, "LOCK", str(tmp_path / "lock"))
+    monkeypatch.setattr(_restore, "COUNTERS", str(tmp_path / "var" / "drift.json"))
+    monkeypatch.delenv("JOURNAL_STREAM", raising=False)
+    found = Commander(kernel, saved, capsys)
+    found.protect(filter_object, "eth0", "br0")
     return found

@@ -465,6 +465,9 @@ class FakeKernel(Kernel):
             self.before_expiry()
             self.undone = "; ".join(undo(programs)) or "everything is as it was before"
 
+    def unconfirmed(self) -> str | None:
+        return None if self.undone else next(iter(self.waiting), None)
+
     def confirm(self, token: str) -> str | None:
         del self.waiting[token]
         return self.undone

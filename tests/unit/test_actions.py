@@ -40,6 +40,8 @@ def calls(folder: Path) -> dict[str, tuple[str, dict[str, Any], bool]]:
         "build_again": ("xdp_build", {"directory": str(folder / "ours"), **clang}, True),
         "own_sources": ("xdp_build", {"directory": str(folder / "own"), "sources": OWN_SOURCES, **clang}, False),
         "remove": ("xdp_build", {"directory": str(folder / "gone"), "state": "absent"}, False),
+        "host": ("xdp_host", {"interfaces": ["lo"]}, True),
+        "host_is_let_go": ("xdp_host", {"state": "absent"}, True),
         "block": ("xdp_blocklist", {"entries": ["192.0.2.7"]}, False),
         "blocked": ("xdp_stats", {"query": "lists.block"}, False),
         **lists(folder),
@@ -183,6 +185,12 @@ def test_ones_own_sources_are_sent_instead(results: Results, folder: Path) -> No
 def test_what_was_built_is_removed(results: Results, folder: Path) -> None:
     assert results["remove"]["changed"] is True
     assert not (folder / "gone").exists()
+
+
+def test_the_command_is_sent_along_to_a_host_that_keeps_itself(results: Results) -> None:
+    assert "install /usr/local/sbin/vos-fastpath" in results["host"]["actions"]
+    assert "enable vos-fastpath@lo.service" in results["host"]["actions"]
+    assert (results["host_is_let_go"]["changed"], results["host_is_let_go"]["actions"]) == (False, [])
 
 
 def test_a_list_is_kept_from_one_task_to_the_next(results: Results) -> None:

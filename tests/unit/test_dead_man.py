@@ -63,7 +63,9 @@ def waiting(token: str = "a", state: str = "waiting") -> None:
 def test_what_nobody_confirms_is_undone(undone: Undone) -> None:
     with locked(_dead_man.LOCK), _dead_man.dead_man(0, undone, [7]) as token:
         assert undone.what is None, "not while it is being made"
+        assert _dead_man.waiting() == token
     wait_for(STATE, "undone")
+    assert _dead_man.waiting() is None
     assert undone.what == "[7]"
     assert _dead_man.confirm(token) == "everything is as it was before"
     assert not STATE.exists()

@@ -66,6 +66,7 @@ def test_entries_are_added(kernel: FakeKernel) -> None:
         "overlaps": 0,
         "remarks": ["Entry 3: 192.0.2.7 was there before; the last one counts"],
         "size": 3,
+        "local": {"kept": [], "removed": []},
         "diff": {"before": "", "after": "192.0.2.7\n2001:db8::/32\n"},
     }
     assert texts(kernel, "allow") == ["192.0.2.7", "192.0.2.9", "2001:db8::/32"]

@@ -58,14 +58,14 @@ def test_the_variable_of_an_option_is_that_option(name: str) -> None:
 def test_the_lists_are_made_equal_to_the_variables_before_the_filter_is_attached() -> None:
     for name in ("allowlist", "blocklist"):
         given = arguments("present", "xdp_" + name)
-        expected = {"entries": variable(name), "src": variable(name + "_src"), "state": "exact"}
+        expected = {"entries": variable(name), "src": variable(name + "_src"), "state": "exact", "local": variable("local")}
         assert given == expected | ({"allow_empty": variable("allow_empty_allowlist")} if name == "allowlist" else {})
         for part in ("type", "elements"):
             for option in ("entries", "src"):
                 module_option = argument_spec("xdp_" + name)[option]
                 assert OPTIONS["vos_fastpath_" + name + ("_src" if option == "src" else "")].get(part) == module_option.get(part)
     order = [key.rpartition(".")[2] for task in TASKS["present"] for key in task if key.startswith("vos.fastpath.")]
-    assert order == ["xdp_info", "xdp_build", "xdp_allowlist", "xdp_blocklist", "xdp_attach", "xdp_stats"]
+    assert order == ["xdp_info", "xdp_build", "xdp_host", "xdp_allowlist", "xdp_blocklist", "xdp_attach", "xdp_stats"]
 
 
 def test_what_is_attached_is_what_was_built() -> None:
@@ -85,6 +85,20 @@ def test_absent_removes_everything() -> None:
         "interfaces": variable("interfaces"), "state": "absent", "force": variable("force"), "keep_lists": False, "resolve": variable("resolve")
     }  # fmt: skip
     assert arguments("absent", "xdp_build")["state"] == "absent"
+
+
+def test_the_host_keeps_what_it_is_to_have_and_is_verified_as_often_as_said() -> None:
+    given = arguments("present", "xdp_host")
+    assert given["interfaces"] == variable("interfaces")
+    assert given["state"] == "{{ vos_fastpath_persistent | ternary('present', 'absent') }}"
+    assert given["verify_interval"] == variable("verify_interval")
+    assert OPTIONS["vos_fastpath_verify_interval"]["default"] == argument_spec("xdp_host")["verify_interval"]["default"]
+
+
+def test_what_would_put_the_filter_back_is_removed_before_the_filter() -> None:
+    assert arguments("absent", "xdp_host") == {"state": "absent"}
+    order = [key for task in TASKS["absent"] for key in task if key.startswith("vos.fastpath.")]
+    assert order == ["vos.fastpath.xdp_host", "vos.fastpath.xdp_attach", "vos.fastpath.xdp_build"]
 
 
 def test_every_state_has_its_tasks() -> None:

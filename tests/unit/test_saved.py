@@ -10,21 +10,23 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted, collect, empty
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, collect, empty
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
-ETH0 = SavedInterface("auto", "/o", "5ha", "7a9", Config((5060, 5080)), Settings(("OPTIONS",), audit=True, rate_limit=100))
+ETH0 = SavedInterface("auto", "/o", "5ha", "7a9", Config((5060, 5080)), Settings(("OPTIONS",), audit=True, rate_limit=100), ("vlan7",))
 
 
 def test_it_is_installed_once_and_removed_without_a_trace(tmp_path: Path) -> None:
     saved = Saved(str(tmp_path / "vos-fastpath"))
-    assert (saved.installed(), saved.interfaces(), saved.entries("block")) == (False, {}, empty())
-    assert (saved.install(), saved.installed(), saved.install()) == (True, True, False)
+    assert (saved.installed(), saved.interfaces()) == (False, {})
+    lists = {"allow": collect(["192.0.2.1"], (), 0.0).wanted, "block": empty()}
+    assert (saved.install(lists), saved.installed(), saved.install({**lists, "allow": empty()})) == (True, True, False)
+    assert saved.entries("allow").wanted == lists["allow"]
     saved.local.record([Note("audit", "", True)])
-    assert len(saved.remove()) == 4
+    assert len(saved.remove()) == 6
     assert (os.listdir(tmp_path), saved.remove()) == ([], [])
 
 
@@ -38,6 +40,7 @@ def test_interfaces_are_read_as_they_were_kept(saved: Saved) -> None:
     with saved.keep_interfaces({"eth0": ETH0}):
         assert saved.interfaces() == {"eth0": ETH0}
     assert saved.interfaces() == {"eth0": ETH0}
+    assert (saved.behind(["eth0"]), saved.behind(["vlan7"]), saved.behind(["eth1"])) == (["eth0"], ["eth0"], [])
     assert json.loads(Path(saved.path("desired.json")).read_text())["interfaces"]["eth0"]["ports"] == [5060, 5080]
 
 
@@ -50,8 +53,8 @@ def test_what_the_kernel_refused_is_not_kept_and_what_is_equal_not_written(saved
         assert os.stat(saved.path("desired.json")).st_ino == before
 
 
-def keep(saved: Saved, entries: Wanted) -> bool:
-    kept = saved.keep_entries("block", entries)
+def keep(saved: Saved, found: Collected) -> bool:
+    kept = saved.keep_entries("block", found.wanted, found.comments)
     if kept is None:
         return False
     with kept:
@@ -59,15 +62,30 @@ def keep(saved: Saved, entries: Wanted) -> bool:
 
 
 def test_a_list_is_text_that_a_person_reads(saved: Saved) -> None:
-    entries = collect(
-        ["192.0.2.1", "198.51.100.0/24", "2001:db8::1", "2001:db8:1::/48"], [("", "192.0.2.9", 1700000000.0, "")], 0.0
-    ).wanted
+    feed = [("", "192.0.2.8", 0.0, 'the office; #7, "new"'), ("", "192.0.2.9", 1700000000.0, "scanner")]
+    entries = collect(["192.0.2.1", "198.51.100.0/24", "2001:db8::1", "2001:db8:1::/48"], feed, 0.0)
     assert (keep(saved, entries), keep(saved, entries)) == (True, False)
     text = Path(saved.path("block.list")).read_text().splitlines()
-    assert text[0].startswith("# The blocklist as Ansible manages it, 5 entries.")
-    assert text[1:] == ["192.0.2.1", "192.0.2.9, 2023-11-14T22:13:20Z", "2001:db8::1", "198.51.100.0/24", "2001:db8:1::/48"]
+    assert text[0].startswith("# The blocklist as Ansible manages it, 6 entries.")
+    assert text[1:] == [
+        "192.0.2.1",
+        '192.0.2.8  # the office; #7, "new"',
+        "192.0.2.9, 2023-11-14T22:13:20Z  # scanner",
+        "2001:db8::1",
+        "198.51.100.0/24",
+        "2001:db8:1::/48",
+    ]
     assert saved.entries("block") == entries
-    assert saved.entries("allow") == empty()
+    assert saved.entries("allow").wanted == empty()
+    saved.local.record([Note("block", "192.0.2.3", True), Note("audit", "", True)])
+    saved.forget_lists()
+    assert (saved.entries("block").wanted, list(saved.local.notes())) == (empty(), [("audit", "")])
+
+
+def test_a_list_that_is_missing_is_no_empty_one(saved: Saved) -> None:
+    os.unlink(saved.path("allow.list"))
+    with pytest.raises(FastpathError, match=r"allow.list: it is missing\. Run the play"):
+        saved.entries("allow")
 
 
 @pytest.mark.parametrize(

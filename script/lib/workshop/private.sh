@@ -16,6 +16,11 @@ mount -t sysfs -o nosuid,nodev,noexec sysfs /sys
 mount -t bpf -o nosuid,nodev,noexec,mode=700 bpf /sys/fs/bpf
 # Named namespaces and other state in /run are neither the machine's nor left to it.
 mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs /run
+# What is installed on a host (units, the command, what is saved of it) is installed here, and goes too.
+for folder in /etc /usr/local; do
+	mkdir -p "/run/private$folder/upper" "/run/private$folder/work"
+	mount -t overlay -o "lowerdir=$folder,upperdir=/run/private$folder/upper,workdir=/run/private$folder/work" private "$folder"
+done
 ip link set lo up
 
 # Not exec: process 1 of a namespace ignores signals, its children don't.

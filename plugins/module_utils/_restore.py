@@ -1,0 +1,166 @@
+# -*- coding: utf-8 -*-
+# Copyright (c) 2026, the vos.fastpath authors
+# GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""Bring a host back to what is saved of it: after a boot, when a device comes back, and where something drifted.
+
+The lists come first: a filter that does not know yet whom to trust is attached to nothing. What somebody else attached is reported
+and left alone, and so is an interface that is not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import typing as t
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _files, _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, overlay
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
+
+__all__ = ("COUNTERS", "Report", "bring_back", "count_repairs", "effective_entries", "read_repairs")
+
+COUNTERS = "/var/lib/vos-fastpath/drift.json"
+_SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
+
+
+class Report(t.NamedTuple):
+    """What was found, and what became of it."""
+
+    repaired: t.List[Difference]
+    """What was put right; in check mode what would be."""
+    left: t.List[Difference]
+    """What is not ours to put right, or could not be."""
+    expired: int = 0
+    """So many entries had expired, and were removed from the tables."""
+
+
+def bring_back(
+    kernel: Kernel, saved: Saved, names: t.Optional[t.Sequence[str]] = None, check: bool = False, lists: bool = True
+) -> Report:
+    """Compare everything (or these interfaces, with the lists or without) with what is saved, and put it right unless this is a check."""
+    now = time.time()
+    notes = saved.local.notes(now)
+    repaired: t.List[Difference] = []
+    left: t.List[Difference] = []
+    expired = _lists_back(kernel, saved, notes, check, repaired, left) if lists else 0
+    if saved.settle(kernel.unconfirmed()):
+        return Report(repaired, left, expired)  # a play waits to see whether it still gets through: nothing is drift yet
+    trusted = not any(each.subject == "lists" for each in left)
+    for name, wanted in saved.interfaces().items():
+        if names is None or name in names:
+            _interface_back(kernel, saved, name, wanted, notes, check or not trusted, repaired if trusted else left, left)
+    return Report(repaired, left, expired)
+
+
+def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entries:
+    """Return what is to be on a list in the kernel: what Ansible manages with what was changed by hand, unless it has expired."""
+    entries = saved.entries(name).wanted
+    overlay(entries, notes, name)
+    for table, keys in entries.items():
+        if any(keys.values()):
+            entries[table] = {key: when for key, when in keys.items() if not when or when > now}
+    return entries
+
+
+def _lists_back(
+    kernel: Kernel, saved: Saved, notes: Notes, check: bool, repaired: t.List[Difference], left: t.List[Difference]
+) -> int:
+    expired = 0
+    try:
+        current = _lists.read(kernel)
+        for name in LISTS:
+            wanted = in_ticks(effective_entries(saved, name, notes, time.time()))
+            changes = _lists.plan(current, wanted, name, "exact", int(_SLACK * ticks_per_second()))
+            over = _expired(current, changes, name)
+            differ = sum(_entries.count(some) for some in changes) - over
+            gate = _lists.read_gate(kernel)
+            planned = _lists.gates(current, changes)
+            wrong = gate is not None and gate != planned.before
+            if (changes or wrong) and not check:
+                _lists.apply(kernel, current, changes, planned)
+                current = _lists.read(kernel)
+            expired += over
+            if differ or wrong:
+                words = "%d entries are not as they are to be" % differ if differ else "the sizes that the program goes by are wrong"
+                repaired.append(Difference(name + "list", words, "list"))
+    except (FastpathError, OSError) as error:
+        left.append(Difference("lists", _words(error), "list"))
+    return expired
+
+
+def _expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> int:
+    """Return how many of the entries that are to go have only run out, which the program has noticed itself."""
+    now, number = ticks_of(time.clock_gettime(time.CLOCK_MONOTONIC)), 0
+    for table, heads in changes.remove.items():
+        ends = (_lists.expires_of(current[table][key], name) for key in heads)
+        number += sum(1 for end in ends if 0 < end <= now)
+    return number
+
+
+def _interface_back(
+    kernel: Kernel,
+    saved: Saved,
+    name: str,
+    wanted: SavedInterface,
+    notes: Notes,
+    check: bool,
+    repaired: t.List[Difference],
+    left: t.List[Difference],
+) -> None:
+    found = difference(kernel, name, wanted, notes)
+    if found is None:
+        return
+    if check or found.kind in ("missing", "foreign"):
+        (left if found.kind in ("missing", "foreign") else repaired).append(found)
+        return
+    try:
+        # That the allowlist may be empty was accepted once; now an entry that expired is no reason to stay without a filter.
+        live = Wanted(wanted.object, wanted.mode, wanted.config, with_local(wanted.settings, notes), allow_empty_allowlist=True)
+        [outcome] = attach(kernel, [name], live, False)
+    except (FastpathError, OSError) as error:
+        left.append(found._replace(words="%s, and it can't be repaired: %s" % (found.words, _words(error))))
+        return
+    words, digest = found.words, digest_of(wanted.object)
+    if digest != wanted.sha256:
+        words += "; the object is not the one that was applied last"
+    # Another kernel may digest the same instructions to another tag.
+    with saved.keep_interfaces({**saved.interfaces(), name: wanted._replace(tag=outcome.after["tag"], sha256=digest)}):
+        repaired.append(found._replace(words=words))
+
+
+def _words(error: Exception) -> str:
+    return reason_of(error) if isinstance(error, OSError) else str(error)
+
+
+def count_repairs(report: Report, path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
+    """Add what was repaired to the counters that outlive a reboot, and return them."""
+    path = path or COUNTERS
+    counters = read_repairs(path)
+    for each in report.repaired:
+        counters["repairs"][each.kind] = counters["repairs"].get(each.kind, 0) + 1
+    if report.repaired:
+        counters["last"] = time.time()
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        _files.write(path, json.dumps(counters, indent=2, sort_keys=True) + "\n")
+    return counters
+
+
+def read_repairs(path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
+    """Return how often something was repaired, by kind, and when last (seconds since 1970)."""
+    try:
+        found = json.loads(_files.read(path or COUNTERS) or "{}")
+        return {"repairs": {str(key): int(number) for key, number in found.get("repairs", {}).items()}, "last": found.get("last")}
+    except (ValueError, TypeError, AttributeError):
+        return {"repairs": {}, "last": None}  # it only counts: a broken one is no reason not to repair

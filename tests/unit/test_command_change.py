@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""vos-fastpath verify, restore, attach, detach and audit."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import Refused
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
+from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
+
+
+def test_verify_finds_nothing_where_nothing_drifted(commander: Commander) -> None:
+    assert commander("verify") == (0, ["all is as it is to be"])
+    assert commander("verify", "--repair") == (0, ["all is as it is to be"])
+    assert commander.json("verify", "--repair") == {"repaired": [], "left": [], "expired": 0, "repairs": {}, "last": None}
+
+
+def test_verify_names_what_drifted_and_repairs_it_where_asked(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    commander.kernel.nics["eth0"].attached.clear()
+    assert commander("verify") == (3, ["different: eth0: nothing is attached"])
+    assert commander.kernel.attached(2) is None
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    assert commander("verify", "--repair") == (0, ["<4>repaired: eth0: nothing is attached"])
+    assert commander.kernel.attached(2).ours
+    assert commander.json("verify", "--repair")["repairs"] == {"program": 1}
+
+
+def test_verify_leaves_another_program_where_it_is(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOURNAL_STREAM", "8:1")
+    foreign = commander.kernel.run_foreign("eth0", "native")
+    words = f"<3>NOT as it is to be: eth0: program {foreign} (other) is attached, which is not ours"
+    for options in ((), ("--repair",)):
+        assert commander("verify", *options) == (3, [words])
+    [left] = commander.json("verify")["left"]
+    assert left["kind"] == "foreign"
+
+
+def test_verify_says_what_expired(commander: Commander) -> None:
+    commander.saved.local.record([Note("block", "192.0.2.9", True, 1.0)])
+    from ansible_collections.vos.fastpath.plugins.module_utils import _lists
+    from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
+
+    current, prefix = _lists.read(commander.kernel), parse_prefix("192.0.2.9")
+    wanted = {table: {prefix.key: 5} if table == prefix.table else {} for table in current}
+    _lists.apply(commander.kernel, current, _lists.plan(current, wanted, "block", "present"))
+    assert commander("verify", "--repair")[1] == ["1 entries had expired and were removed", "all is as it is to be"]
+    assert Path(commander.saved.local.path).read_text() == ""
+
+
+def test_restore_brings_back_what_is_named(commander: Commander) -> None:
+    for nic in commander.kernel.nics.values():
+        nic.attached.clear()
+    assert commander("restore", "eth0") == (0, ["restored: eth0: nothing is attached"])
+    assert commander("restore") == (0, ["restored: br0: nothing is attached"])
+    del commander.kernel.nics["br0"]
+    assert commander("restore", "br0", "--wait", "0.01") == (3, ["NOT as it is to be: br0: there is no such interface"])
+
+
+def test_restore_waits_for_an_interface_that_is_late(commander: Commander) -> None:
+    nic = commander.kernel.nics.pop("eth0")
+    nic.attached.clear()
+    timer = threading.Timer(0.15, lambda: commander.kernel.nics.update(eth0=nic))
+    timer.start()
+    assert commander("restore", "eth0", "--wait", "60") == (0, ["restored: eth0: nothing is attached"])
+    timer.join()
+
+
+def test_detached_by_hand_is_detached_until_it_is_attached(commander: Commander) -> None:
+    code, lines = commander("detach", "eth0")
+    assert (code, lines[0].startswith("detach program")) == (0, True)
+    assert commander("verify", "--repair") == (0, ["all is as it is to be"])
+    assert commander.kernel.attached(2) is None
+    assert commander("detach", "eth0") == (0, ["nothing of ours was attached"])
+    assert commander("status")[0] == 3
+    assert commander("attach", "eth0") == (0, ["eth0 is filtered"])
+    assert (commander.kernel.attached(2).ours, commander.saved.local.notes()) == (True, {})
+    commander("detach")
+    assert (commander.kernel.attached(2), commander.kernel.attached(3)) == (None, None)
+    assert commander("attach") == (0, ["br0 is filtered", "eth0 is filtered"])
+
+
+def test_what_could_not_be_done_is_not_noted(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise Refused(16, "Device or resource busy")
+
+    monkeypatch.setattr(commander.kernel, "attach", refuse)
+    assert commander("detach", "eth0")[0] == 1
+    assert commander.saved.local.notes() == {}
+    monkeypatch.undo()
+
+
+def test_attach_says_why_it_could_not(commander: Commander) -> None:
+    commander("detach", "eth0")
+    foreign = commander.kernel.run_foreign("eth0", "native")
+    code, lines = commander("attach", "eth0")
+    assert (code, lines) == (1, [f"NOT as it is to be: eth0: program {foreign} (other) is attached, which is not ours"])
+    assert commander.saved.local.notes()["attached", "eth0"].value is False
+
+
+def test_audit_is_switched_and_given_back_to_the_play(commander: Commander) -> None:
+    def audited() -> list[bool]:
+        return [read_live(commander.kernel, name).settings.audit for name in ("br0", "eth0")]
+
+    assert commander("audit", "on")[0] == 0
+    assert audited() == [True, True]
+    assert [note.by != "" for note in commander.saved.local.notes().values()] == [True]
+    assert commander("audit", "off") == (0, ["changed: %s: its settings are not those that are saved" % name for name in ("br0", "eth0")])
+    assert (audited(), len(commander.saved.local.notes())) == ([False, False], 1)
+    commander("audit", "managed")
+    assert (audited(), commander.saved.local.notes()) == ([False, False], {})
+
+
+def test_audit_that_cannot_be_switched_is_not_noted(commander: Commander) -> None:
+    commander.kernel.run_foreign("eth0", "native")
+    assert commander("audit", "on")[0] == 1
+    assert commander.saved.local.notes() == {}
+
+
+def test_only_what_is_to_be_filtered_can_be_changed(commander: Commander, tmp_path: Path) -> None:
+    assert commander("detach", "eth9") == (1, [])
+    assert "eth9: it is not among the interfaces that are to be filtered. This host filters br0, eth0" in commander.errors
+    commander.saved = Saved(str(tmp_path / "nothing"))
+    assert commander("audit", "on") == (1, [])
+    assert "interfaces: none is to be filtered on this host. Run the play" in commander.errors

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A host is brought back to what is saved of it; what is somebody else's is reported and left alone."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _lists, _restore
+from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import attach_task
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of
+from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
+from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
+from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, count_repairs, read_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
+from ansible_collections.vos.fastpath.tests.unit.documents import parameters
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
+
+
+@pytest.fixture
+def protected(kernel: FakeKernel, saved: Saved, filter_object: Path) -> FakeKernel:
+    """A host whose interfaces and lists Ansible made."""
+    for name, entries in {"allow": ["192.0.2.1", "198.51.100.0/24"], "block": ["203.0.113.7"]}.items():
+        list_task(name, parameters(f"xdp_{name}list", entries=entries, state="exact"), False, kernel, lambda: None, saved)
+    attach_task(parameters("xdp_attach", interfaces=["br0", "eth0"], object=str(filter_object)), False, kernel, saved=saved)
+    return kernel
+
+
+def reboot(kernel: FakeKernel) -> FakeKernel:
+    """The same host with nothing in its kernel."""
+    fresh = FakeKernel()
+    fresh.add_nic("eth0", 2)
+    fresh.add_nic("br0", 3, {"native": NO_NATIVE})
+    return fresh
+
+
+def words(report: Report) -> tuple[list[str], list[str]]:
+    return [str(each) for each in report.repaired], [str(each) for each in report.left]
+
+
+def test_after_a_reboot_all_is_there_again_lists_first(protected: FakeKernel, saved: Saved) -> None:
+    kernel = reboot(protected)
+    before = bring_back(kernel, saved, check=True)
+    assert kernel.writes == []
+    report = bring_back(kernel, saved)
+    assert words(report) == words(before) == (
+        [
+            "allowlist: 2 entries are not as they are to be",
+            "blocklist: 1 entries are not as they are to be",
+            "br0: nothing is attached",
+            "eth0: nothing is attached",
+        ],
+        [],
+    )  # fmt: skip
+    assert [write[0] for write in kernel.writes].index("attach") > max(n for n, write in enumerate(kernel.writes) if write[1] == "hosts_v4")
+    assert (read_live(kernel, "eth0").program.mode, read_live(kernel, "br0").program.mode) == ("native", "generic")
+    assert _lists.sizes(_lists.read(kernel)) == {"allow": 2, "block": 1}
+    assert bring_back(kernel, saved) == Report([], [])
+    assert bring_back(protected, saved, check=True) == Report([], [])
+
+
+def test_only_what_is_named_is_brought_back(protected: FakeKernel, saved: Saved) -> None:
+    kernel = reboot(protected)
+    report = bring_back(kernel, saved, ["eth0"], lists=False)
+    assert words(report) == (["eth0: nothing is attached"], [])
+    assert kernel.attached(3) is None
+
+
+def test_an_entry_goes_on_with_the_time_that_is_left(protected: FakeKernel, saved: Saved) -> None:
+    now = time.time()
+    saved.local.record([Note("block", "203.0.113.8", True, now + 100), Note("block", "203.0.113.9", True, now - 1)])
+    saved.local.record([Note("block", "203.0.113.7", False)])
+    kernel = reboot(protected)
+    bring_back(kernel, saved)
+    heads = _lists.read(kernel)["hosts_v4"]
+    left = seconds_of(_lists.expires_of(heads[parse_prefix("203.0.113.8").key], "block")) - time.clock_gettime(time.CLOCK_MONOTONIC)
+    assert 97 < left <= 100
+    assert _lists.listed(_lists.read(kernel), "block")["hosts_v4"] == {parse_prefix("203.0.113.8").key}
+
+
+def test_what_has_expired_is_removed_and_no_drift(protected: FakeKernel, saved: Saved) -> None:
+    prefix, current = parse_prefix("203.0.113.8"), _lists.read(protected)
+    wanted = {table: {prefix.key: 5} if table == prefix.table else {} for table in current}
+    _lists.apply(protected, current, _lists.plan(current, wanted, "block", "present"))
+    assert bring_back(protected, saved, check=True) == Report([], [], 1)
+    assert bring_back(protected, saved) == Report([], [], 1)
+    assert bring_back(protected, saved) == Report([], [], 0)
+
+
+def test_lists_that_were_changed_behind_our_back_are_repaired(protected: FakeKernel, saved: Saved) -> None:
+    protected.block("192.0.2.200")
+    assert words(bring_back(protected, saved)) == (["blocklist: 1 entries are not as they are to be"], [])
+    with protected.host_map("list_gate") as gate:
+        gate.update(bytes(4), bytes(24))
+    assert words(bring_back(protected, saved)) == (["allowlist: the sizes that the program goes by are wrong"], [])
+    assert bring_back(protected, saved) == Report([], [])
+
+
+def test_a_filter_that_was_changed_behind_our_back_is_repaired(protected: FakeKernel, saved: Saved) -> None:
+    protected.nics["eth0"].attached.clear()
+    saved.local.record([Note("audit", "", True)])
+    report = bring_back(protected, saved)
+    assert words(report) == (["br0: its settings are not those that are saved", "eth0: nothing is attached"], [])
+    assert read_live(protected, "eth0").settings.audit and read_live(protected, "br0").settings.audit
+
+
+def test_another_object_is_better_than_none_and_said(protected: FakeKernel, saved: Saved, filter_object: Path) -> None:
+    filter_object.write_text("rebuilt")
+    assert bring_back(protected, saved) == Report([], []), "a live filter is not replaced because of a file"
+    kernel = reboot(protected)
+    report = bring_back(kernel, saved, ["eth0"])
+    assert "eth0: nothing is attached; the object is not the one that was applied last" in words(report)[0]
+    assert saved.interfaces()["eth0"].tag == kernel.attached(2).tag
+    assert bring_back(kernel, saved, ["eth0"]) == Report([], [])
+
+
+def test_what_is_not_ours_or_not_there_is_left(protected: FakeKernel, saved: Saved) -> None:
+    foreign = protected.run_foreign("eth0", "native")
+    del protected.nics["br0"]
+    for check in (True, False):
+        report = bring_back(protected, saved, check=check)
+        assert words(report) == (
+            [], ["br0: there is no such interface", f"eth0: program {foreign} (other) is attached, which is not ours"]
+        )  # fmt: skip
+    assert protected.attached(2).prog_id == foreign
+
+
+def test_what_was_detached_by_hand_stays_so(protected: FakeKernel, saved: Saved) -> None:
+    protected.nics["eth0"].attached.clear()
+    saved.local.record([Note("attached", "eth0", False)])
+    assert bring_back(protected, saved) == Report([], [])
+    assert protected.attached(2) is None
+
+
+def test_what_cannot_be_repaired_says_why(protected: FakeKernel, saved: Saved, filter_object: Path) -> None:
+    kernel = reboot(protected)
+    filter_object.write_text("refused")
+    _repaired, left = words(bring_back(kernel, saved))
+    assert all("nothing is attached, and it can't be repaired: " in line for line in left) and len(left) == 2
+
+
+def test_without_its_lists_no_filter_is_attached(protected: FakeKernel, saved: Saved) -> None:
+    kernel = reboot(protected)
+    Path(saved.path("allow.list")).write_text("nonsense\n")
+    repaired, left = words(bring_back(kernel, saved))
+    assert repaired == []
+    assert left[0].startswith("lists: ") and "nonsense" in left[0]
+    assert left[1:] == ["br0: nothing is attached", "eth0: nothing is attached"]
+    assert kernel.attached(2) is None
+
+
+def test_an_error_of_the_system_is_said_in_its_words(protected: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(_restore._lists, "read", refuse)
+    assert words(bring_back(protected, saved))[1] == ["lists: Operation not permitted (EPERM)"]
+
+
+def test_repairs_are_counted_over_reboots(protected: FakeKernel, saved: Saved, tmp_path: Path) -> None:
+    path = str(tmp_path / "var" / "drift.json")
+    assert count_repairs(Report([], []), path) == read_repairs(path) == {"repairs": {}, "last": None}
+    report = bring_back(reboot(protected), saved)
+    count_repairs(report, path)
+    counters = count_repairs(report, path)
+    assert counters["repairs"] == {"list": 4, "program": 4}
+    assert read_repairs(path) == counters
+    for broken in ("[]", "{", '{"repairs": {"list": "x"}}'):
+        Path(path).write_text(broken)
+        assert read_repairs(path)["repairs"] == {}
