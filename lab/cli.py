@@ -15,8 +15,9 @@ from lab import control, needs, tree
 from lab.errors import LabError
 from lab.inventory import inventory
 from lab.place import Place, here
-from lab.plan import SBCS_DEFAULT, SBCS_MAX, fleet
+from lab.plan import SBCS_DEFAULT, SBCS_MAX, VIRTUAL
 from lab.progress import Progress
+from lab.vm import setup
 
 
 def main(argv: list[str]) -> int:
@@ -53,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     up = commands.add_parser("up", help="start it; the first time this makes the hosts' file system tree, which takes minutes")
     up.add_argument("--sbcs", type=sbc_number, default=SBCS_DEFAULT, metavar="N", help=f"how many SBC hosts (default {SBCS_DEFAULT})")
+    up.add_argument("--vms", action="store_true", help="virtual machines instead: Debian 12 and 13, and a kernel 5.10; the first time takes minutes")
     up.add_argument("--suite", choices=tree.SUITES, help="the hosts' Debian (default: this machine's)")
     up.set_defaults(run=_up)
     down = commands.add_parser("down", help="take it down, and remove all of it")
@@ -74,7 +76,9 @@ def _up(options: argparse.Namespace, place: Place) -> int:
     needs.check_user()
     needs.check_kernel()
     needs.install_missing(progress)
-    control.up(place, options.sbcs, tree.Recipe(options.suite or tree.default_suite()), progress)
+    if options.vms:
+        needs.install_missing(progress, setup.PROGRAMS)
+    control.up(place, VIRTUAL if options.vms else options.sbcs, tree.Recipe(options.suite or tree.default_suite()), progress)
     progress.say("Enter a host:  sudo script/lab exec sbc1    Use Ansible:  -i lab/inventory    Take it down:  sudo script/lab down")
     return 0
 
@@ -91,7 +95,7 @@ def _status(_options: argparse.Namespace, place: Place) -> int:
         print("No lab is up.")
         return 3
     now = control.states(place)
-    for host in fleet(found.sbcs).hosts:
+    for host in found.plan.hosts:
         state = now.get(host.name, {})
         print(f"{host.name:9} {state.get('state', 'unknown'):8} boots {state.get('boots', 0)}  {host.management:14} {' '.join(host.sip_addresses)}")
     return 0
@@ -99,7 +103,7 @@ def _status(_options: argparse.Namespace, place: Place) -> int:
 
 def _exec(options: argparse.Namespace, place: Place) -> int:
     needs.check_user()
-    names = [h.name for h in fleet(control.running(place).sbcs).hosts]
+    names = [h.name for h in control.running(place).plan.hosts]
     if options.host not in names:
         raise LabError(f"'{options.host}' is no host of the lab: {', '.join(names)}")
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
@@ -108,5 +112,5 @@ def _exec(options: argparse.Namespace, place: Place) -> int:
 
 
 def _inventory(_options: argparse.Namespace, place: Place) -> int:
-    print(json.dumps(inventory(fleet(control.running(place).sbcs), place), indent=2))
+    print(json.dumps(inventory(control.running(place).plan, place), indent=2))
     return 0

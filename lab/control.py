@@ -15,11 +15,15 @@ from pathlib import Path
 from lab import access, limits, tree
 from lab.errors import LabError
 from lab.place import Place
-from lab.plan import Fleet, fleet
+from lab.plan import VIRTUAL, Fleet, of_spec
 from lab.progress import Progress
+from lab.vm import setup
 
 BOOT_TIMEOUT = 60.0
 PER_HOST_TIMEOUT = 5.0
+PER_MACHINE_TIMEOUT = 120.0
+"""Without KVM, on a machine that is busy with other things."""
+
 NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup")
 
 
@@ -30,9 +34,15 @@ class Record:
     boot: str
     pid: int
     started: int
-    sbcs: int
+    fleet: str
+    """A word for ``plan.of_spec``."""
     tree: str
     inotify: int
+
+    @property
+    def plan(self) -> Fleet:
+        """Which hosts there are."""
+        return of_spec(self.fleet)
 
     def alive(self) -> bool:
         """Whether that process is still there."""
@@ -65,22 +75,25 @@ def states(place: Place) -> dict[str, dict[str, object]]:
     return found
 
 
-def up(place: Place, sbcs: int, recipe: tree.Recipe, progress: Progress) -> Fleet:
-    """Start a lab and wait until every host answers."""
-    plan = fleet(sbcs)
+def up(place: Place, spec: int | str, recipe: tree.Recipe, progress: Progress) -> Fleet:
+    """Start a lab of so many SBCs, or of virtual machines, and wait until every host answers."""
+    plan = of_spec(str(spec))
     found = record(place)
     if found and found.alive():
-        if found.sbcs == sbcs and Path(found.tree).name == recipe.name:
+        if found.fleet == str(spec) and Path(found.tree).name == recipe.name:
             progress.say("The lab is up already.")
             return plan
         raise LabError("another lab is up here: take it down first with 'sudo script/lab down'")
     down(place)
     shared = tree.ensure(recipe, progress)
+    machines = setup.make(plan, progress) if spec == VIRTUAL else None
     begun = time.monotonic()
     place.run.mkdir(parents=True, exist_ok=True)
     access.make_keys(place)
+    if machines:
+        setup.keep(place, machines)
     try:
-        started = _start(place, plan, shared)
+        started = _start(place, str(spec), shared)
         _keep(place, replace(started, inotify=limits.lend(plan, progress)))
         access.write_config(place, plan, started.pid)
         _wait(place, plan, started)
@@ -107,14 +120,14 @@ def down(place: Place) -> bool:
     return found is not None
 
 
-def _start(place: Place, plan: Fleet, shared: Path) -> Record:
+def _start(place: Place, spec: str, shared: Path) -> Record:
     """The supervisor, in namespaces of its own, in a session of its own; unshare's death is its death."""
     place.cgroup.mkdir()
     program = str(Path(__file__).parent / "supervisor.py")
     with place.log.open("wb") as log:
         process = subprocess.Popen(
             ["unshare", *NAMESPACES, "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
-            + [sys.executable, "-I", "-B", program, str(len(plan.sbcs)), str(shared), str(place.run)],
+            + [sys.executable, "-I", "-B", program, spec, str(shared), str(place.run)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -124,7 +137,7 @@ def _start(place: Place, plan: Fleet, shared: Path) -> Record:
     started = _start_time(process.pid)
     if started is None:
         raise LabError(f"the lab's supervisor ended at once:\n{place.log.read_text().strip()}")
-    new = Record(_boot_id(), process.pid, started, len(plan.sbcs), str(shared), inotify=0)
+    new = Record(_boot_id(), process.pid, started, spec, str(shared), inotify=0)
     _keep(place, new)
     return new
 
@@ -138,7 +151,7 @@ def _boot_id() -> str:
 
 
 def _wait(place: Place, plan: Fleet, started: Record) -> None:
-    deadline = time.monotonic() + BOOT_TIMEOUT + PER_HOST_TIMEOUT * len(plan.hosts)
+    deadline = time.monotonic() + BOOT_TIMEOUT + sum(PER_MACHINE_TIMEOUT if h.system else PER_HOST_TIMEOUT for h in plan.hosts)
     while True:
         now = states(place)
         missing = [h.name for h in plan.hosts if now.get(h.name, {}).get("state") != "up"]

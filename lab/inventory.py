@@ -12,12 +12,14 @@ from lab.plan import Fleet, Host
 def inventory(fleet: Fleet, place: Place) -> dict[str, Any]:
     """Groups, their variables, and those of each host, as a dynamic inventory has them."""
     peer_addresses = [f"{a}/{128 if ':' in a else 32}" for a in fleet.peer.sip_addresses]
+    floor = {"floor": {"hosts": [h.name for h in fleet.of_kind("floor")]}} if fleet.of_kind("floor") else {}
     return {
         "_meta": {"hostvars": {h.name: _variables(h) for h in fleet.hosts}},
-        "all": {"children": ["sbcs", "outside", "traffic_sources"], "vars": _connection(place)},
+        "all": {"children": ["sbcs", "outside", "traffic_sources", *floor], "vars": _connection(place)},
         "sbcs": {"hosts": [h.name for h in fleet.sbcs], "vars": {"vos_fastpath_allowlist": peer_addresses}},
         "outside": {"hosts": [fleet.peer.name, fleet.scanner.name]},
         "traffic_sources": {"children": ["outside"]},
+        **floor,
     }
 
 
@@ -35,4 +37,5 @@ def _connection(place: Place) -> dict[str, Any]:
         "ansible_python_interpreter": "/usr/bin/python3",
         "ansible_ssh_args": f"-F '{place.ssh_config}' {sharing}",
         "ansible_ssh_pipelining": True,
+        "ansible_ssh_timeout": 60,
     }

@@ -38,6 +38,18 @@ def unplug(host: Host) -> None:
     run(["ip", "netns", "delete", host.name])
 
 
+def plug_machine(host: Host) -> None:
+    """The switch's ends of a virtual machine's cables; the other ends are QEMU's."""
+    for interface in host.interfaces:
+        end = switch_end(host.name, interface)
+        _ip([f"tuntap add {end} mode tap", f"link set {end} addrgenmode none master {interface.network} up"])
+
+
+def unplug_machine(host: Host) -> None:
+    """Pull the cables."""
+    _ip(f"link delete {switch_end(host.name, interface)}" for interface in host.interfaces)
+
+
 def switch_end(host: str, interface: Interface) -> str:
     """The name of the cable's end at the switch."""
     return f"{host}-{interface.cable}"

@@ -7,7 +7,7 @@ benchmarks and are never seen on a real network.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 MANAGEMENT = "mgmt"
 TRUNKS = {1: "sip1", 2: "sip2"}
@@ -35,6 +35,8 @@ class Interface:
     mac: str
     addresses: tuple[str, ...]
     port: str | None = None
+    model: str | None = None
+    """What kind of network card it is, in a virtual machine."""
 
     @property
     def cable(self) -> str:
@@ -48,12 +50,22 @@ class Interface:
 
 
 @dataclass(frozen=True)
+class System:
+    """What a virtual machine runs: a Debian release, and a series of kernels."""
+
+    suite: str
+    kernel: str
+
+
+@dataclass(frozen=True)
 class Host:
-    """A machine of the lab: ``kind`` is sbc, peer (trusted) or scanner (not trusted)."""
+    """A machine of the lab: ``kind`` is sbc, peer (trusted), scanner (not trusted) or floor (has the oldest kernel; not protected)."""
 
     name: str
     kind: str
     interfaces: tuple[Interface, ...]
+    system: System | None = None
+    """Where the host is a virtual machine."""
 
     @property
     def management(self) -> str:
@@ -103,6 +115,32 @@ def fleet(sbcs: int = SBCS_DEFAULT) -> Fleet:
         raise ValueError(f"{sbcs} SBC hosts: give a number from 1 to {SBCS_MAX}")
     inside = tuple(_sbc(n, bridged=n == sbcs) for n in range(1, sbcs + 1))
     return Fleet(hosts=(*inside, _outside("peer", 251), _outside("scanner", 252)))
+
+
+def virtual_fleet() -> Fleet:
+    """Virtual machines instead, one for each kernel: the releases that are supported, and the oldest kernel there is."""
+    systems = {"debian12": System("bookworm", "6.1"), "debian13": System("trixie", "6.12")}
+    machines = tuple(_machine(n, name, "sbc", system) for n, (name, system) in enumerate(systems.items(), 1))
+    floor = _machine(len(machines) + 1, "linux510", "floor", System("bookworm", "5.10"))
+    return Fleet(hosts=(_outside("peer", 251), _outside("scanner", 252), *machines, floor))
+
+
+VIRTUAL = "vms"
+
+
+def of_spec(spec: str) -> Fleet:
+    """A fleet in one word: a number of SBCs, or VIRTUAL."""
+    return virtual_fleet() if spec == VIRTUAL else fleet(int(spec))
+
+
+def _machine(number: int, name: str, kind: str, system: System) -> Host:
+    """Two trunks: on a card whose driver refuses native XDP, and on one whose driver has it."""
+    interfaces = (
+        replace(_management(1, number), name="enp3s0", model="virtio-net-pci"),
+        replace(_trunk(1, "enp1s0", 1, number), model="e1000e"),
+        replace(_trunk(2, "enp2s0", 1, number), model="virtio-net-pci"),
+    )
+    return Host(name, kind, interfaces, system)
 
 
 def _sbc(number: int, bridged: bool) -> Host:

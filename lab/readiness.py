@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Is a host there? Its sshd says hello, and on an SBC Kamailio takes a connection."""
+"""Is a host there? Its sshd says hello, and on an SBC Kamailio takes a connection.
+
+A host of namespaces is asked from within. A virtual machine is asked from the peer, which is on the same networks.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,16 @@ from collections.abc import Callable
 from lab.plan import SIP_PORT, Host
 
 INTERVAL = 0.05
+PEER = "peer"
 _NEW_NET = 0x40000000
 
 
 def wait(host: Host, stop: Callable[[], bool]) -> bool:
     """Whether the host answered before ``stop``. Call it in a thread of its own: that thread enters the host's network."""
-    _enter(host.name)
+    _enter(PEER if host.system else host.name)
+    login = host.management if host.system else "127.0.0.1"
     while not stop():
-        if _answers("127.0.0.1", 22, b"SSH-") and (host.kind != "sbc" or all(_answers(a, SIP_PORT) for a in host.sip_addresses)):
+        if _answers(login, 22, b"SSH-") and (host.kind != "sbc" or all(_answers(a, SIP_PORT) for a in host.sip_addresses)):
             return True
         time.sleep(INTERVAL)
     return False

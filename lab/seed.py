@@ -28,6 +28,8 @@ def seed(host: Host, fleet: Fleet, place: Place, root: Path) -> None:
     _keys(place, root)
     for name, path in {**COMMON, **(OF_SBCS if host.kind == "sbc" else OF_OUTSIDE)}.items():
         write(root / path, (FILES / name).read_text())
+    if host.system:
+        _network(host, root)
     if host.kind == "sbc":
         write(root / "etc/kamailio/listen.cfg", listen(host))
         wants = root / "etc/systemd/system/multi-user.target.wants"
@@ -39,6 +41,20 @@ def listen(host: Host) -> str:
     """Kamailio's addresses: SIP on UDP and TCP, IPv4 and IPv6, on each trunk; none on the management network."""
     addresses = (f"[{a}]" if ":" in a else a for a in host.sip_addresses)
     return "".join(f"listen={protocol}:{a}:{SIP_PORT}\n" for a in addresses for protocol in ("udp", "tcp"))
+
+
+def _network(host: Host, root: Path) -> None:
+    """A virtual machine sets up its interfaces itself, at each boot. No duplicate address detection, as in the other hosts."""
+    for interface in host.interfaces:
+        lines = [f"[Match]\nName={interface.name}\n\n[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no"]
+        lines += [f"\n[Address]\nAddress={a}\nDuplicateAddressDetection=none" for a in interface.addresses]
+        write(root / f"etc/systemd/network/{interface.name}.network", "\n".join(lines) + "\n")
+    wants = root / "etc/systemd/system/multi-user.target.wants"
+    wants.mkdir(parents=True, exist_ok=True)
+    (wants / "systemd-networkd.service").symlink_to("/lib/systemd/system/systemd-networkd.service")
+    online = root / "etc/systemd/system/network-online.target.wants"
+    online.mkdir(parents=True, exist_ok=True)
+    (online / "systemd-networkd-wait-online.service").symlink_to("/lib/systemd/system/systemd-networkd-wait-online.service")
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The process that a lab is: PID 1 of the fleet's own namespaces. When it dies, every trace of the lab dies with it.
 
-Started by ``up`` as ``unshare … python3 lab/supervisor.py SBCS TREE RUN``.
+Started by ``up`` as ``unshare … python3 lab/supervisor.py FLEET TREE RUN``.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ from lab import network, readiness
 from lab.errors import LabError
 from lab.machine import FLEET, REBOOT, TREE, Machine
 from lab.place import Place
-from lab.plan import Fleet, fleet
+from lab.plan import Fleet, Host, of_spec
 from lab.shell import run
+from lab.vm import setup
+from lab.vm.machine import VirtualMachine
 
 
 class State:
@@ -48,27 +50,30 @@ class Supervisor:
         self._fleet = plan
         self._place = place
         self._state = State(place.state)
-        self._running: dict[int, Machine] = {}
+        self._running: dict[int, Machine | VirtualMachine] = {}
         self._boots: dict[str, int] = {}
 
     def run(self) -> None:
         """Until killed."""
         network.make_switches()
-        machines = [Machine(host) for host in self._fleet.hosts]
-        for machine in machines:
+        for host in self._fleet.hosts:
+            machine = self._machine(host)
             machine.prepare(self._fleet, self._place)
             self._boot(machine)
         while True:
             self._reap()
 
-    def _boot(self, machine: Machine) -> None:
+    def _machine(self, host: Host) -> Machine | VirtualMachine:
+        return VirtualMachine(host, self._place, setup.read(self._place)) if host.system else Machine(host)
+
+    def _boot(self, machine: Machine | VirtualMachine) -> None:
         name = machine.host.name
         boots = self._boots[name] = self._boots.get(name, 0) + 1
         self._state.set(name, "booting", boots)
         self._running[machine.boot(self._place.console(name))] = machine
         threading.Thread(target=self._watch, args=(machine, boots), daemon=True).start()
 
-    def _watch(self, machine: Machine, boots: int) -> None:
+    def _watch(self, machine: Machine | VirtualMachine, boots: int) -> None:
         name = machine.host.name
         if readiness.wait(machine.host, stop=lambda: self._boots[name] != boots):
             self._state.set(name, "up", boots)
@@ -104,12 +109,12 @@ def _private(tree: Path) -> None:
     run(["hostname", FLEET.name])
 
 
-def main(sbcs: str, tree: str, folder: str) -> int:
+def main(spec: str, tree: str, folder: str) -> int:
     """Never returns but by failing."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         _private(Path(tree))
-        Supervisor(fleet(int(sbcs)), Place(Path(folder))).run()
+        Supervisor(of_spec(spec), Place(Path(folder))).run()
     except LabError as error:
         print(f"error: {error}", flush=True)
     except OSError:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,6 +67,9 @@ class Recipe:
         what = json.dumps(asdict(self), sort_keys=True)
         return f"tree-{self.suite}-{hashlib.sha256(what.encode()).hexdigest()[:12]}"
 
+    def add(self, folder: Path, log: Log) -> None:
+        """What a tree is given beside its packages: nothing."""
+
 
 def cache() -> Path:
     """Where trees are kept."""
@@ -81,33 +84,40 @@ def default_suite(os_release: Path = Path("/etc/os-release")) -> str:
 
 
 def ensure(recipe: Recipe, progress: Progress) -> Path:
-    """The tree of this recipe, from the cache or made now; two who ask at once make it once."""
+    """The tree of this recipe, from the cache or made now."""
+    return keep(recipe.name, lambda folder: make(recipe, folder, progress))
+
+
+def keep(name: str, make_it: Callable[[Path], None]) -> Path:
+    """A folder of the cache, made now if it is not there; whole or not at all, and two who ask at once make it once."""
     folder = cache()
     folder.mkdir(parents=True, exist_ok=True)
-    tree = folder / recipe.name
-    with _lock(folder / f"{recipe.name}.lock"):
-        if not tree.is_dir():
-            partial = folder / f"{recipe.name}.partial"
+    kept = folder / name
+    with _lock(folder / f"{name}.lock"):
+        if not kept.is_dir():
+            partial = folder / f"{name}.partial"
             _remove(partial)
             try:
-                _make(recipe, partial, progress)
+                make_it(partial)
             except BaseException:
                 _remove(partial)
                 raise
-            partial.rename(tree)
-    return tree
+            partial.rename(kept)
+    return kept
 
 
-def _make(recipe: Recipe, folder: Path, progress: Progress) -> None:
-    mirror, security = _mirrors(recipe.suite)
-    progress.say(f"Making the {recipe.suite} tree that all hosts of the lab share (once; kept in {folder.parent})")
+def make(recipe: Recipe, folder: Path, progress: Progress) -> None:
+    """A tree, from nothing."""
+    mirror, security = mirrors(recipe.suite)
+    progress.say(f"Making the {recipe.suite} tree that hosts of the lab share (once; kept in {cache()})")
     with progress.step(f"debootstrap {recipe.suite} from {mirror}") as log:
         command = ["debootstrap", "--variant=minbase", recipe.suite, str(folder), mirror]
-        _must(log, command, None, "debootstrap failed")
+        must(log, command, None, "debootstrap failed")
     _write(folder / "etc/apt/sources.list", _sources(recipe.suite, mirror, security))
     _write(folder / "usr/sbin/policy-rc.d", "#!/bin/sh\nexit 101\n").chmod(0o755)
     with progress.step(f"installing {len(recipe.packages)} packages and what they need") as log:
         _install(folder, recipe.packages, log)
+        recipe.add(folder, log)
     with progress.step("finishing the tree"):
         _finish(recipe, folder)
 
@@ -117,7 +127,7 @@ def _install(folder: Path, packages: tuple[str, ...], log: Log) -> None:
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C"}
     for command in (["update"], ["dist-upgrade"], ["install", *packages]):
         argv = ["chroot", str(folder), "apt-get", "-q", "-y", "--no-install-recommends", *command]
-        _must(log, argv, environment, f"apt-get {command[0]} failed in the tree")
+        must(log, argv, environment, f"apt-get {command[0]} failed in the tree")
 
 
 def _finish(recipe: Recipe, folder: Path) -> None:
@@ -139,8 +149,8 @@ def _finish(recipe: Recipe, folder: Path) -> None:
         (folder / path).mkdir(parents=True)
 
 
-def _mirrors(suite: str) -> tuple[str, str]:
-    """The machine's own mirrors if it runs this suite, since they are the ones that answer from here."""
+def mirrors(suite: str) -> tuple[str, str]:
+    """Those of packages and of their security updates: the machine's own mirrors if it runs this suite, since they are the ones that answer from here."""
     chosen = os.environ.get("VOS_FASTPATH_MIRROR")
     if chosen:
         return chosen, SECURITY_MIRROR
@@ -154,7 +164,8 @@ def _sources(suite: str, mirror: str, security: str) -> str:
     return f"deb {mirror} {suite} main\ndeb {mirror} {suite}-updates main\ndeb {security} {suite}-security main\n"
 
 
-def _must(log: Log, argv: list[str], environment: Mapping[str, str] | None, what: str) -> None:
+def must(log: Log, argv: list[str], environment: Mapping[str, str] | None, what: str) -> None:
+    """A program that needs the mirror, and has to succeed."""
     if log.run(argv, environment):
         raise LabError(f"{what}:\n{log.tail()}\nIs the mirror reachable? Another one: VOS_FASTPATH_MIRROR=http://...")
 

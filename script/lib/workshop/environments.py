@@ -18,6 +18,7 @@ FAMILIES = {
     "test": ("test", "test-old"),
     "lint": ("lint", "types"),
     "docs": ("docs",),
+    "molecule": ("molecule",),
 }
 """The environments of each part of script/setup; each is requirements/NAME.txt, pinned from NAME.in."""
 

@@ -23,7 +23,7 @@ class Package:
 
 
 PACKAGES = (
-    Package("python3-venv", ("run", "test", "lint", "docs"), "virtual environments: Debian leaves ensurepip out of python3"),
+    Package("python3-venv", ("run", "test", "lint", "docs", "molecule"), "virtual environments: Debian leaves ensurepip out of python3"),
     Package("clang", ("test",), "compiles the XDP program: the release's own version"),
     Package("clang-19", ("test",), "compiles it once more: the newest version that we promise", optional=True),
     Package("libbpf-dev", ("test",), "bpf_helpers.h for the compiler; brings libbpf.so.1 that loads the object"),

@@ -2,7 +2,7 @@
 
 """Install what a part of this checkout needs: Debian packages where they are missing, virtual environments in the checkout.
 
-script/setup [run] [test] [lint] [docs]     (none named: all; a second call does nothing and is instant)
+script/setup [run] [test] [lint] [docs] [molecule]     (none named: all; a second call does nothing and is instant)
 """
 
 from __future__ import annotations
