@@ -4,18 +4,15 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 
 from lab import control, needs, tree
 from lab.cli import prepare_process, sbc_number
-from lab.demo.checks import Check, checks
-from lab.demo.model import Comparison
+from lab.demo import files
+from lab.demo.checks import checks
 from lab.demo.phases import Runner
-from lab.demo.report import report
 from lab.demo.runner import Ansible
 from lab.errors import LabError
 from lab.place import ROOT, Place, here
@@ -110,23 +107,11 @@ def _set_up(progress: Progress) -> None:
 def _compare(runner: Runner, folder: Path, begun: float, progress: Progress) -> int:
     run = runner.run()
     results = checks(run)
-    text = report(run, results, HOW_TO)
-    paths = _write(folder, run, results, text)
-    progress.say(f"\n{'=' * 100}\n\n{text}")
+    paths = files.write(folder, run, results, HOW_TO)
+    progress.say(f"\n{'=' * 100}\n\n{Path(paths[0]).read_text()}")
     failed = [c for c in results if not c.ok]
     for check in failed:
         progress.say(f"FAILED  {check.sentence()}\n        What next: {check.advice}")
     progress.say(f"{len(results) - len(failed)} of {len(results)} checks hold. The run took {time.monotonic() - begun:.0f} s.")
     progress.say(f"The report: {' and '.join(paths)}")
     return 1 if failed else 0
-
-
-def _write(folder: Path, run: Comparison, results: list[Check], text: str) -> list[str]:
-    """Markdown for people, JSON for programs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"comparison-run-{run.started[:19].replace(':', '').replace('-', '')}"
-    data = {"run": asdict(run), "checks": [{**asdict(c), "sentence": c.sentence()} for c in results]}
-    paths = [folder / f"{name}.md", folder / f"{name}.json"]
-    for path, content in zip(paths, (text, json.dumps(data, indent=2) + "\n"), strict=True):
-        path.write_text(content)
-    return [str(path) for path in paths]

@@ -6,13 +6,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-COUNTERS = (
-    ("OPTIONS dropped (stealth)", "Requests of a stealth method from sources that are not on the allowlist"),
-    ("Redirected (AF_XDP)", "Requests handed to an AF_XDP socket"),
-    ("Passed to stack", "All other packets to a SIP port that were let through"),
-    ("Blocked", "Packets of sources on the blocklist, or over the rate limit"),
-    ("Malformed", "Packets that are no SIP and claim to be"),
+from plugins.module_utils import _abi as abi
+
+MEANINGS = (
+    "Requests of a stealth method from sources that are not on the allowlist",
+    "Requests handed to an AF_XDP socket",
+    "All other packets to a SIP port that were let through",
+    "Packets of sources on the blocklist, or over the rate limit",
+    "Packets that are no SIP and claim to be",
 )
+COUNTERS = tuple((name, meaning) for (_key, name), meaning in zip(abi.COUNTERS, MEANINGS, strict=True))
 """The slots of the map xdp_counters, in their order: name and meaning."""
 DROPPED, REDIRECTED, PASSED, BLOCKED, MALFORMED = range(5)
 
@@ -25,6 +28,7 @@ class Program:
     program: int
     map: int | None = None
     counters: tuple[int, ...] = ()
+    tag: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,7 @@ class Link:
     rx_bytes: int
     rx_dropped: int
     xdp: Program | None
+    driver: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,8 @@ class Traffic:
     found: tuple[str, ...] = ()
     probes: dict[str, Calls] = field(default_factory=dict)
     """OPTIONS of the scanner, and how many of them were answered."""
+    round_trips: dict[str, list[float]] = field(default_factory=dict)
+    """Milliseconds to the answer to OPTIONS."""
 
 
 Links = dict[str, dict[str, Link]]
@@ -84,6 +91,17 @@ class Phase:
     before: Links
     after: Links
     traffic: tuple[Traffic, ...]
+    softirq: dict[str, float] = field(default_factory=dict)
+    """By host: how much of its CPU time, in percent, went to software interrupts, where packets are received."""
+
+    def received(self, host: str, interface: str) -> tuple[int, int, int]:
+        """Packets, bytes and drops of the interface in this phase."""
+        first, last = self.before[host][interface], self.after[host][interface]
+        return last.rx_packets - first.rx_packets, last.rx_bytes - first.rx_bytes, last.rx_dropped - first.rx_dropped
+
+    def round_trips(self, addresses: tuple[str, ...]) -> list[float]:
+        """Of the trusted sources to these addresses, the shortest first."""
+        return sorted(ms for t in self.traffic for a in addresses for ms in t.round_trips.get(a, []))
 
     def sent(self, addresses: tuple[str, ...], trusted: bool) -> int:
         """Packets that sources of this kind sent to SIP at these addresses."""
@@ -127,6 +145,11 @@ class Comparison:
     watched: tuple[Watched, ...]
     seconds: dict[str, float]
     """How long the parts of the run took."""
+    attach: str = "ansible-playbook -i INVENTORY site.yml"
+    unload: str = "ansible-playbook -i INVENTORY site.yml -e vos_fastpath_state=absent"
+    """What attached the filter and took it off, in words for the reader."""
+    restored: str = ""
+    """What became of the state that was found; empty where the run does not put one back."""
 
     @property
     def interfaces(self) -> list[tuple[str, str]]:
@@ -155,10 +178,22 @@ def traffic(source: str, trusted: bool, raw: dict[str, Any]) -> Traffic:
         calls={a: Calls(**c) for a, c in raw.get("calls", {}).items()},
         found=tuple(raw.get("found", ())),
         probes={a: Calls(**c) for a, c in raw.get("probes", {}).items()},
+        round_trips=raw.get("round_trips", {}),
     )
+
+
+def phase(name: str, before: dict[str, Any], after: dict[str, Any], made: tuple[Traffic, ...]) -> Phase:
+    """From what remote/probe.py answered before and after the traffic, by host."""
+    softirq = {host: _softirq(before[host]["cpu_time"], after[host]["cpu_time"]) for host in before}
+    return Phase(name, links(before), links(after), made, softirq)
+
+
+def _softirq(before: dict[str, int], after: dict[str, int]) -> float:
+    spent = after["all"] - before["all"]
+    return round(100 * (after["softirq"] - before["softirq"]) / spent, 2) if spent else 0.0
 
 
 def _link(raw: dict[str, Any]) -> Link:
     xdp = raw["xdp"]
-    program = xdp and Program(xdp["mode"], xdp["program"], xdp.get("map"), tuple(xdp.get("counters", ())))
-    return Link(tuple(raw["flags"]), tuple(raw["addresses"]), raw["rx_packets"], raw["rx_bytes"], raw["rx_dropped"], program or None)
+    program = xdp and Program(xdp["mode"], xdp["program"], xdp.get("map"), tuple(xdp.get("counters", ())), xdp["tag"])
+    return Link(tuple(raw["flags"]), tuple(raw["addresses"]), raw["rx_packets"], raw["rx_bytes"], raw["rx_dropped"], program or None, raw["driver"])

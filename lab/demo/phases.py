@@ -19,6 +19,7 @@ from lab.progress import Progress
 SETTLE = 0.5
 """Seconds for the last packets to arrive before counters are read."""
 RATE = 50
+ROUND_TRIPS = 5
 
 
 class Fleet:
@@ -92,8 +93,7 @@ class Runner:
     def _phase(self, name: str, before: dict[str, Any]) -> model.Phase:
         traffic = tuple(self._traffic(self._fleet.trusted, True) + self._traffic(self._fleet.untrusted, False))
         time.sleep(SETTLE)
-        after = model.links(self._probe())
-        return model.Phase(name, model.links(before), after, traffic)
+        return model.phase(name, before, self._probe(), traffic)
 
     def _probe(self) -> dict[str, Any]:
         """The interfaces of every SBC."""
@@ -105,7 +105,7 @@ class Runner:
     def _traffic(self, sources: Sequence[str], trusted: bool) -> list[model.Traffic]:
         """One source after the other, so that what each is told is clear."""
         config = {"trusted": trusted, "addresses": self._addresses, "port": self._fleet.port, "rate": RATE}
-        config |= {"calls": self._calls} if trusted else {"probes": self._probes}
+        config |= {"calls": self._calls, "round_trips": ROUND_TRIPS} if trusted else {"probes": self._probes, "probe_rate": 4 * RATE}
         made = []
         for source in sources:
             tools = "sipsak, SIPp calls, TCP" if trusted else "svmap, OPTIONS, TCP"

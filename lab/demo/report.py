@@ -12,8 +12,8 @@ Row = tuple[str, Callable[[str, str], str]]
 """A metric, and its value for a host and an interface."""
 
 
-def report(run: Comparison, checks: list[Check], how_to: str) -> str:
-    """Markdown."""
+def report(run: Comparison, checks: list[Check], how_to: str, picture: str = "") -> str:
+    """Markdown; ``picture`` is the name of a file beside it."""
     parts = [
         _head(run),
         "## 1. Build",
@@ -30,6 +30,7 @@ def report(run: Comparison, checks: list[Check], how_to: str) -> str:
         _phase(run, run.phases[2], []),
         "## 5. Summary",
         _summary(run, checks),
+        *([f"![Packets, answers, round trips and CPU by phase]({picture})"] if picture else []),
         "## 6. The same on your own fleet",
         how_to,
     ]
@@ -41,15 +42,22 @@ def _head(run: Comparison) -> str:
     systems = dict.fromkeys(f"{s.system} (kernel {s.kernel}), {s.cpu} {s.architecture}" for s in run.systems.values())
     lines = [
         f"**Date:** {run.started[:10]}",
-        f"**Interfaces:** {', '.join(names)}",
+        f"**Interfaces:** {', '.join(_card(run, name) for name in names)}",
         f"**Hosts:** {', '.join(run.systems)}: {'; '.join(systems)}",
         f"**Inventory:** {'the lab of this machine' if run.lab else run.inventory}",
     ]
     return "# vos-fastpath — Comparison Run Results\n\n" + "  \n".join(lines)
 
 
+def _card(run: Comparison, name: str) -> str:
+    """An interface and its driver, or those of the hosts."""
+    drivers = dict.fromkeys(run.phases[0].after[h][i].driver for h, i in run.interfaces if i == name)
+    known = ", ".join(driver for driver in drivers if driver)
+    return f"{name} ({known})" if known else name
+
+
 def _build(run: Comparison) -> str:
-    first = next(iter(run.builds.values()))
+    first = next(iter(run.builds.values()), {})
     flags = " ".join(f for f in first.get("flags", []) if f in ("-target", "bpf", "-O2", "-mcpu=v3", "-g"))
     rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was built already"] for h, b in run.builds.items()]
     lines = [
@@ -67,8 +75,10 @@ def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
         ("XDP", lambda h, i: _xdp(phase.after[h][i])),
         *more,
         ("RX packets (cumulative)", lambda h, i: f"{phase.after[h][i].rx_packets:,}"),
-        ("RX bytes", lambda h, i: f"{phase.after[h][i].rx_bytes:,}"),
-        ("RX dropped", lambda h, i: f"{phase.after[h][i].rx_dropped:,}"),
+        ("RX bytes (cumulative)", lambda h, i: f"{phase.after[h][i].rx_bytes:,}"),
+        ("RX dropped (cumulative)", lambda h, i: f"{phase.after[h][i].rx_dropped:,}"),
+        ("RX packets, bytes, dropped in this phase", lambda h, i: ", ".join(f"{n:,}" for n in phase.received(h, i))),
+        ("CPU time on software interrupts", lambda h, i: f"{phase.softirq[h]:.2f} %" if h in phase.softirq else "not measured"),
         *_traffic_rows(phase),
     ]
     return _host_tables(run, rows)
@@ -91,7 +101,20 @@ def _trusted_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
     yield f"sipsak from {traffic.source} (trusted)", _by_address(phase, lambda addresses: _first_lines(traffic, addresses))
     if traffic.calls:
         yield f"SIPp calls of {traffic.source} completed", _by_address(phase, lambda addresses: _ratio(traffic.calls, addresses))
+    if traffic.round_trips:
+        what = f"SIP round trip of {traffic.source}, median and 95 %"
+        yield what, _by_address(phase, lambda addresses: times_in_words(phase.round_trips(addresses)))
     yield f"TCP to 5060 from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
+
+
+def times_in_words(times: list[float]) -> str:
+    """Of times in order."""
+    return f"{quantile(times, 0.5):.2f} ms, {quantile(times, 0.95):.2f} ms (of {len(times)})" if times else "no answer"
+
+
+def quantile(times: list[float], part: float) -> float:
+    """The time that this part of them, which are in order, does not exceed; 0 of none."""
+    return times[min(len(times) - 1, int(len(times) * part))] if times else 0.0
 
 
 def _other_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
@@ -123,14 +146,18 @@ def _attachment(run: Comparison) -> str:
         mode = {"native": "**native** mode", "generic": "**xdpgeneric** (SKB) mode"}.get(xdp.mode, xdp.mode) if xdp else "no program"
         why = f" Native XDP: not supported by driver (attempted first): `{refused}`." if refused else ""
         lines.append(f"- **{host} {name}:** loaded in {mode}.{why}")
-    return "\n".join([*lines, "- **Attach:** `ansible-playbook -i INVENTORY site.yml`"])
+    return "\n".join([*lines, f"- **Attach:** `{run.attach}`"])
 
 
 def _program_rows(run: Comparison) -> list[Row]:
     def part(key: str) -> Callable[[str, str], str]:
         return lambda host, name: f"{getattr(run.phases[1].after[host][name].xdp, key, None) or 0:,}"
 
-    return [("XDP prog id", part("program")), ("xdp_counters map id", part("map"))]
+    def tag(host: str, name: str) -> str:
+        xdp = run.phases[1].after[host][name].xdp
+        return xdp.tag if xdp else ""
+
+    return [("XDP prog id", part("program")), ("XDP prog tag", tag), ("xdp_counters map id", part("map"))]
 
 
 def _counters(run: Comparison) -> str:
@@ -153,7 +180,7 @@ def _counters(run: Comparison) -> str:
 def _unloaded(run: Comparison) -> str:
     left = [f"{h} {n}" for h, n in run.interfaces if run.phases[2].after[h][n].xdp]
     result = f"still attached on {', '.join(left)}" if left else "Interfaces back to normal (no `xdp`/`xdpgeneric` in `ip link` output)."
-    return f"- **Command:** `ansible-playbook -i INVENTORY site.yml -e vos_fastpath_state=absent`\n- **Result:** {result}"
+    return f"- **Command:** `{run.unload}`\n- **Result:** {result}"
 
 
 def _summary(run: Comparison, checks: list[Check]) -> str:
@@ -163,8 +190,11 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
             link = phase.after[host][name]
             counted = phase.counted(host, name)
             numbers = " / ".join(f"{counted[slot]:,}" for slot in (DROPPED, REDIRECTED, PASSED)) if counted else "N/A"
-            rows.append([phase.name, f"{host} {name}", _xdp(link, "Off"), f"{link.rx_packets:,}", numbers])
-    header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)"]
+            trips = phase.round_trips(link.addresses)
+            times = f"{quantile(trips, 0.5):.2f} ms" if trips else "N/A"
+            softirq = f"{phase.softirq[host]:.2f} %" if host in phase.softirq else "N/A"
+            rows.append([phase.name, f"{host} {name}", _xdp(link, "Off"), f"{link.rx_packets:,}", numbers, times, softirq])
+    header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)", "SIP round trip", "softirq"]
     failed = [c for c in checks if not c.ok]
     lines = [
         "- **Build:** OK.",
@@ -173,14 +203,19 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
         *(f"- **TCP throughout:** {line}" for line in _tcp_summary(run)),
         f"- **Checks:** {len(checks) - len(failed)} of {len(checks)} hold.",
         *(f"  - FAILED: {c.sentence()}" for c in failed),
-        f"- **Times:** {', '.join(f'{what} {seconds:.1f} s' for what, seconds in run.seconds.items())}.",
+        *([f"- **State:** {run.restored}"] if run.restored else []),
     ]
+    if run.seconds:
+        lines.append(f"- **Times:** {', '.join(f'{what} {seconds:.1f} s' for what, seconds in run.seconds.items())}.")
     return _table(header, rows) + "\n\n" + "\n".join(lines)
 
 
 def _traffic_summary(run: Comparison) -> str:
     if not any(phase.traffic for phase in run.phases):
-        return "none made: the inventory has no `traffic_sources`."
+        return (
+            "none made, for the inventory has no group `traffic_sources`. The counters are what others sent; they are 0 where no SIP came in from the"
+            " network: what a host sends to its own address does not pass the interface. To see them increase, put another host into that group."
+        )
     return "; ".join(f"{phase.name}: {_traffic_of(phase)}" for phase in run.phases) + "."
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
 import subprocess
 import sys
 import typing as t
@@ -23,6 +24,7 @@ def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
         "architecture": platform.machine(),
         "system": os_release.get("PRETTY_NAME", "Linux").strip('"'),
         "cpu": cpu(),
+        "cpu_time": cpu_time(),
         "interfaces": {name: interface(name) for name in config["interfaces"]},
     }
 
@@ -35,12 +37,21 @@ def cpu() -> str:
     return ""
 
 
+def cpu_time() -> dict[str, int]:
+    """Clock ticks that all CPUs have spent: on software interrupts, where packets are received, and altogether."""
+    with open("/proc/stat") as file:
+        ticks = [int(word) for word in file.readline().split()[1:9]]
+    return {"softirq": ticks[6], "all": sum(ticks)}
+
+
 def interface(name: str) -> dict[str, t.Any]:
     """Flags, addresses, statistics, and the program with its counters."""
     link = tool("ip", "-j", "-s", "-d", "link", "show", "dev", name)[0]
     addresses = tool("ip", "-j", "address", "show", "dev", name)[0]["addr_info"]
     received = link["stats64"]["rx"]
     found = {
+        "mac": link["address"],
+        "driver": driver(name),
         "flags": [flag for flag in ("UP", "LOWER_UP") if flag in link["flags"]],
         "addresses": [a["local"] for a in addresses if a.get("scope") == "global"],
         "rx_packets": received["packets"],
@@ -50,17 +61,28 @@ def interface(name: str) -> dict[str, t.Any]:
     }
     if "xdp" in link:
         program = link["xdp"]["prog"]["id"]
-        found["xdp"] = {"mode": MODES.get(link["xdp"]["mode"], "several"), "program": program, **counters(program)}
+        found["xdp"] = {"mode": MODES.get(link["xdp"]["mode"], "several"), "program": program, **loaded(program)}
+        found["xdp"]["loaded"] = link["xdp"]["prog"].get("load_time", 0)  # nanoseconds since the boot
     return found
 
 
-def counters(program: int) -> dict[str, t.Any]:
-    """The map xdp_counters of a program, summed over the CPUs; nothing where the program has no such map."""
-    for number in tool("bpftool", "-j", "prog", "show", "id", str(program)).get("map_ids", []):
+def driver(name: str) -> str:
+    """As ethtool names it; nothing where there is no ethtool, or no driver that says."""
+    if not shutil.which("ethtool"):
+        return ""
+    done = subprocess.run(["ethtool", "-i", name], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+    return next((line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("driver:")), "")
+
+
+def loaded(program: int) -> dict[str, t.Any]:
+    """A program's tag, and its map xdp_counters summed over the CPUs; no map where the program has no such one."""
+    known = tool("bpftool", "-j", "prog", "show", "id", str(program))
+    for number in known.get("map_ids", []):
         if tool("bpftool", "-j", "map", "show", "id", str(number)).get("name") == "xdp_counters":
             slots = tool("bpftool", "-j", "map", "dump", "id", str(number))
-            return {"map": number, "counters": [sum(number_of(cpu["value"]) for cpu in slot["values"]) for slot in slots]}
-    return {}
+            totals = [sum(number_of(cpu["value"]) for cpu in slot["values"]) for slot in slots]
+            return {"tag": known["tag"], "map": number, "counters": totals}
+    return {"tag": known["tag"]}
 
 
 def number_of(bytes_in_hex: list[str]) -> int:

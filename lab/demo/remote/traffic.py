@@ -3,13 +3,14 @@
 
 python3 traffic.py '{"trusted": true, "addresses": ["192.0.2.1"], "port": 5060, "calls": 20, "rate": 50}'
 
-A trusted host asks OPTIONS with sipsak, makes calls with SIPp, connects by TCP. One that is not trusted scans with
+A trusted host asks OPTIONS with sipsak, makes calls with SIPp and times answers beside them, connects by TCP. One that is not trusted scans with
 svmap, sends OPTIONS with SIPp as fast as a scanner does, and connects by TCP. The answer is JSON. The count is
 nftables', on the interface that the packets leave by: neither the tools nor the filter have a part in it.
 """
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import csv
 import json
@@ -20,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import typing as t
 
 TABLE = "vos_fastpath_demo"
@@ -27,6 +29,11 @@ SCENARIOS = "/usr/local/share/sipp"
 CALLED_PORT = 5080
 CALLER_PORT = 5100
 MEDIA_PORT = 20000
+PATIENCE = 2.0
+"""Seconds that an answer may take."""
+
+PAUSE = 0.1
+"""Seconds between two rounds of requests that are timed."""
 
 
 def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -37,10 +44,13 @@ def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
     with counted(addresses, port) as count:
         if config["trusted"]:
             found: dict[str, t.Any] = {"sipsak": {a: sipsak(a, port) for a in addresses if ":" not in a}}
-            found["calls"] = calls(addresses, port, config["calls"], config["rate"]) if config["calls"] else {}
+            with concurrent.futures.ThreadPoolExecutor() as beside:
+                asked = beside.submit(round_trips, addresses, port, config.get("round_trips", 0))
+                found["calls"] = calls(config) if config["calls"] else {}
+                found["round_trips"] = asked.result()
         else:
             found = {"found": svmap(addresses, port)}
-            found["probes"] = probes(addresses, port, config["probes"], 4 * config["rate"]) if config["probes"] else {}
+            found["probes"] = probes(config) if config["probes"] else {}
         found["tcp"] = {a: connects(a, port) for a in addresses}
         found["sent"] = count()
     return found
@@ -110,40 +120,80 @@ def svmap(addresses: list[str], port: int) -> list[str]:
     return [a for a in addresses if re.search(r"(?m)^\|\s*{}:{}\s*\|".format(re.escape(a), port), printed)]
 
 
-def calls(addresses: list[str], port: int, number: int, rate: int) -> dict[str, dict[str, int]]:
+def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
     """So many calls to each address; SIPp on both ends, the SBC in between."""
-    sources = sorted({route(a)["prefsrc"] for a in addresses})
-    called = [answer(source, n) for n, source in enumerate(sources)]
+    sources = sorted({route(a)["prefsrc"] for a in config["addresses"]})
+    called = [answer(source, n, scenario(config, "uas")) for n, source in enumerate(sources)]
     try:
         for source in sources:
             await_bound(source, CALLED_PORT)
-        return sipp(addresses, port, ["-sf", SCENARIOS + "/uac.xml", "-d", "200"], number, rate)
+        return sipp(config, [*scenario(config, "uac"), "-d", "200"], config["calls"], config["rate"])
     finally:
         for process in called:
             process.kill()
             process.wait()
 
 
-def probes(addresses: list[str], port: int, number: int, rate: int) -> dict[str, dict[str, int]]:
+def round_trips(addresses: list[str], port: int, number: int) -> dict[str, list[float]]:
+    """Milliseconds from OPTIONS to its answer, so many for each address; what is not answered is left out."""
+    found: dict[str, list[float]] = {address: [] for address in addresses}
+    for turn in range(number):
+        for address in addresses:
+            with contextlib.suppress(OSError):
+                found[address].append(round_trip(address, port, turn))
+        time.sleep(PAUSE)
+    return found
+
+
+def round_trip(address: str, port: int, turn: int) -> float:
+    """One of them, on a socket of its own: a late answer to another is not taken for this one's."""
+    with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(PATIENCE)
+        asking.connect((address, port))
+        host, own = asking.getsockname()[:2]
+        here = "{}:{}".format("[{}]".format(host) if ":" in host else host, own)
+        there = "[{}]".format(address) if ":" in address else address
+        lines = [
+            "OPTIONS sip:ping@{} SIP/2.0".format(there),
+            "Via: SIP/2.0/UDP {};branch=z9hG4bK{}-{}".format(here, os.getpid(), turn),
+            "From: <sip:ping@{}>;tag={}".format(here, turn),
+            "To: <sip:ping@{}>".format(there),
+            "Call-ID: {}-{}@{}".format(os.getpid(), turn, here),
+            "CSeq: 1 OPTIONS",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+        ]
+        begun = time.monotonic()
+        asking.send("".join(line + "\r\n" for line in [*lines, ""]).encode())
+        asking.recv(4096)
+        return round((time.monotonic() - begun) * 1000, 3)
+
+
+def probes(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
     """So many OPTIONS to each address, sent once each; which of them are answered."""
-    return sipp(addresses, port, ["-sf", SCENARIOS + "/options.xml", "-nr"], number, rate)
+    return sipp(config, [*scenario(config, "options"), "-nr"], config["probes"], config["probe_rate"])
 
 
-def answer(source: str, index: int) -> subprocess.Popen[bytes]:
+def scenario(config: dict[str, t.Any], name: str) -> list[str]:
+    """SIPp's option for one of the scenarios."""
+    return ["-sf", "{}/{}.xml".format(config.get("scenarios", SCENARIOS), name)]
+
+
+def answer(source: str, index: int, script: list[str]) -> subprocess.Popen[bytes]:
     """The called party."""
     media = MEDIA_PORT + 4000 + 500 * index
-    return start(["sipp", "-sf", SCENARIOS + "/uas.xml", "-i", source, "-p", str(CALLED_PORT), "-mp", str(media), "-nostdin"])
+    return start(["sipp", *script, "-i", source, "-p", str(CALLED_PORT), "-mp", str(media), "-nostdin"])
 
 
-def sipp(addresses: list[str], port: int, scenario: list[str], number: int, rate: int) -> dict[str, dict[str, int]]:
+def sipp(config: dict[str, t.Any], script: list[str], number: int, rate: int) -> dict[str, dict[str, int]]:
     """One SIPp to each address, all at once; how many of its calls were made and completed."""
     with tempfile.TemporaryDirectory() as folder:
         running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
-        for index, address in enumerate(addresses):
+        for index, address in enumerate(config["addresses"]):
             statistics = os.path.join(folder, "{}.csv".format(index))
-            remote = "[{}]:{}".format(address, port) if ":" in address else "{}:{}".format(address, port)
+            remote = ("[{}]:{}" if ":" in address else "{}:{}").format(address, config["port"])
             argv = ["sipp", "-i", route(address)["prefsrc"], "-p", str(CALLER_PORT + index), "-mp", str(MEDIA_PORT + 10 * index)]
-            argv += scenario + ["-m", str(number), "-r", str(rate), "-timeout", "60", "-nostdin"]
+            argv += script + ["-m", str(number), "-r", str(rate), "-timeout", str(60 + number // rate), "-nostdin"]
             running[address] = start(argv + ["-trace_stat", "-stf", statistics, remote]), statistics
         return {address: outcome(*one, number) for address, one in running.items()}
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The run as a picture: one SVG with a small chart for each thing that was measured by phase."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+
+from lab.demo.checks import total
+from lab.demo.model import DROPPED, PASSED, REDIRECTED, Comparison, Phase
+from lab.demo.report import quantile
+
+WIDTH, HEIGHT, TOP, BOTTOM = 300, 200, 36, 40
+COLOURS = ("#4477aa", "#ee6677", "#228833")
+PER_ROW = 2
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Bars by phase, one of each series."""
+
+    title: str
+    unit: str
+    phases: tuple[str, ...]
+    series: dict[str, tuple[float, ...]]
+
+
+def charts(run: Comparison) -> list[Chart]:
+    """All there is to see, over all hosts and interfaces."""
+    phases = run.phases
+    names = tuple(p.name for p in phases)
+    found = [
+        Chart(
+            "SIP packets and what became of them",
+            "packets",
+            names,
+            {
+                "sent": tuple(float(_sent(run, p)) for p in phases),
+                "dropped": tuple(float(_counted(run, p, DROPPED)) for p in phases),
+                "passed": tuple(float(_counted(run, p, PASSED, REDIRECTED)) for p in phases),
+            },
+        ),
+        Chart("OPTIONS of strangers that are answered", "%", names, {"answered": tuple(_answered(run, p) for p in phases)}),
+        Chart(
+            "SIP round trip of trusted sources",
+            "ms",
+            names,
+            {label: tuple(quantile(_trips(run, p), part) for p in phases) for label, part in (("median", 0.5), ("95 %", 0.95))},
+        ),
+        Chart("CPU time on software interrupts", "%", names, {h: tuple(p.softirq.get(h, 0.0) for p in phases) for h in list(run.systems)[:3]}),
+    ]
+    return [chart for chart in found if any(any(values) for values in chart.series.values())]
+
+
+def svg(drawn: list[Chart]) -> str:
+    """The picture; empty where there is nothing to draw."""
+    if not drawn:
+        return ""
+    rows = -(-len(drawn) // PER_ROW)
+    size = f"{PER_ROW * WIDTH} {rows * HEIGHT}"
+    lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {size}" font-family="sans-serif" font-size="10">']
+    lines.append('<rect width="100%" height="100%" fill="white"/>')
+    for number, chart in enumerate(drawn):
+        lines.append(f'<g transform="translate({number % PER_ROW * WIDTH} {number // PER_ROW * HEIGHT})">')
+        lines += [*_drawn(chart), "</g>"]
+    return "\n".join([*lines, "</svg>"]) + "\n"
+
+
+def _drawn(chart: Chart) -> Iterator[str]:
+    yield f'<text x="12" y="16" font-weight="bold">{escape(chart.title)} ({escape(chart.unit)})</text>'
+    for number, name in enumerate(chart.series):
+        yield f'<rect x="{12 + 90 * number}" y="22" width="8" height="8" fill="{COLOURS[number]}"/>'
+        yield f'<text x="{24 + 90 * number}" y="30">{escape(name)}</text>'
+    highest = max(value for values in chart.series.values() for value in values)
+    room, group = HEIGHT - TOP - BOTTOM - 14, (WIDTH - 24) / len(chart.phases)
+    bar = group * 0.8 / len(chart.series)
+    for place, phase in enumerate(chart.phases):
+        left = 12 + place * group
+        yield f'<text x="{left + group * 0.4:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{escape(phase)}</text>'
+        for number, values in enumerate(chart.series.values()):
+            tall = room * values[place] / highest
+            x, y = left + number * bar, HEIGHT - BOTTOM - tall
+            yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar - 2:.1f}" height="{tall:.1f}" fill="{COLOURS[number]}"/>'
+            yield f'<text x="{x + bar / 2 - 1:.1f}" y="{y - 3:.1f}" text-anchor="middle" font-size="8">{_short(values[place])}</text>'
+    yield f'<line x1="12" x2="{WIDTH - 12}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="black"/>'
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
+
+
+def _addresses(run: Comparison, phase: Phase) -> tuple[str, ...]:
+    return tuple(a for host, name in run.interfaces for a in phase.after[host][name].addresses)
+
+
+def _sent(run: Comparison, phase: Phase) -> int:
+    return sum(phase.sent(_addresses(run, phase), trusted) for trusted in (True, False))
+
+
+def _counted(run: Comparison, phase: Phase, *slots: int) -> int:
+    counted = (phase.counted(host, name) for host, name in run.interfaces)
+    return sum(numbers[slot] for numbers in counted if numbers for slot in slots)
+
+
+def _answered(run: Comparison, phase: Phase) -> float:
+    calls = [total(t.probes, _addresses(run, phase)) for t in phase.traffic if not t.trusted]
+    made = sum(c.made for c in calls)
+    return 100 * sum(c.completed for c in calls) / made if made else 0.0
+
+
+def _trips(run: Comparison, phase: Phase) -> list[float]:
+    return phase.round_trips(_addresses(run, phase))

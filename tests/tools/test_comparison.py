@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""The report of playbooks/comparison_run.yml, from what the playbook hands over."""
+
+from __future__ import annotations
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from ansible_collections.vos.fastpath.plugins.module_utils import _abi
+from lab.demo import compose, files, report
+from lab.demo.checks import checks
+
+ADDRESS = "192.0.2.1"
+REFUSAL = "Underlying driver does not support XDP in native mode"
+
+
+def probe(packets: int, ticks: int, counters: list[int] | None = None) -> dict[str, Any]:
+    """What remote/probe.py says."""
+    xdp = None if counters is None else {"mode": "generic", "program": 44, "tag": "62b7", "map": 27, "counters": counters, "loaded": 1}
+    link = {"mac": "02:00:00:00:00:01", "driver": "e1000e", "flags": ["UP"], "addresses": [ADDRESS], "rx_packets": packets, "rx_bytes": 100 * packets}
+    link |= {"rx_dropped": 0, "xdp": xdp}
+    system = {"kernel": "6.12", "architecture": "x86_64", "system": "Debian", "cpu": "AMD"}
+    return {**system, "cpu_time": {"softirq": ticks, "all": 100 * ticks}, "interfaces": {"enp1s0": link}}
+
+
+def made(answered: int) -> dict[str, Any]:
+    """What remote/traffic.py says of a scan."""
+    found = [ADDRESS] if answered else []
+    return {"found": found, "probes": {ADDRESS: {"made": 20, "completed": answered}}, "tcp": {ADDRESS: True}, "sent": {ADDRESS: 21}}
+
+
+def asked() -> dict[str, Any]:
+    """What it says of a trusted source."""
+    times = {ADDRESS: [1.0, 4.0, 2.0, 3.0]}
+    return {"sipsak": {ADDRESS: "SIP/2.0 200 OK"}, "calls": {}, "round_trips": times, "tcp": {ADDRESS: True}, "sent": {ADDRESS: 5}}
+
+
+def measured(traffic: bool = True, attached: bool = False) -> dict[str, Any]:
+    """A run in which all is well."""
+    phases = {
+        "Baseline": {"before": probe(10, 1), "after": probe(40, 3)},
+        "With XDP": {"before": probe(40, 4, [1, 0, 2, 0, 0]), "after": probe(70, 5, [22, 0, 7, 0, 0] if traffic else [1, 0, 2, 0, 0])},
+        "After unload": {"before": probe(70, 6), "after": probe(100, 9)},
+    }
+    sources = {
+        "peer": {"trusted": True, "phases": {name: asked() for name in phases}},
+        "scanner": {"trusted": False, "phases": {"Baseline": made(20), "With XDP": made(0), "After unload": made(20)}},
+    }
+    host = {
+        "phases": phases,
+        "found": {"interfaces": {"enp1s0": {"attached": attached}}},
+        "build": {"object": "sip_logic.bpf.o", "compiler": "clang 19", "flags": ["-O2"], "sha256": "0123", "changed": True},
+        "attachment": {"enp1s0": {"native_refused": REFUSAL}},
+        "stats": {"interfaces": {}},
+    }
+    return {"started": "2026-01-02T03:04:05+00:00", "inventory": "inventory.yml", "hosts": {"sbc": host}, "sources": sources if traffic else {}}
+
+
+def text_of(data: dict[str, Any]) -> str:
+    run = compose.comparison(data)
+    return report.report(run, checks(run), "how to")
+
+
+def test_the_report_has_the_sections_of_the_first_one_and_what_was_measured() -> None:
+    text = text_of(measured())
+    sections = ["## 1. Build", "## 2. Baseline (no XDP)", "## 3. With XDP loaded (SKB / generic mode)", "## 4. After unloading XDP", "## 5. Summary"]
+    assert [line for line in text.splitlines() if line in sections] == sections
+    assert f"`{REFUSAL}`" in text
+    cells = {tuple(cell.strip() for cell in line.strip("|").split("|")[:2]) for line in text.splitlines() if line.startswith("|")}
+    assert {("OPTIONS dropped (stealth)", "21"), ("Passed to stack", "5"), ("**Sent**", "**26**"), ("XDP prog id", "44")} <= cells
+    assert {("RX packets, bytes, dropped in this phase", "30, 3,000, 0"), ("OPTIONS of scanner answered", "0 of 20")} <= cells
+    assert ("SIP round trip of peer, median and 95 %", "3.00 ms, 4.00 ms (of 4)") in cells
+    assert "FAILED" not in text
+
+
+def test_every_counter_is_named_as_the_program_names_it() -> None:
+    text = text_of(measured())
+    assert all(f"| {words}" in text for _key, words in _abi.COUNTERS)
+
+
+def test_a_filter_that_lets_something_through_is_a_failure() -> None:
+    data = measured()
+    data["sources"]["scanner"]["phases"]["With XDP"] = made(3)
+    assert "FAILED: With XDP, sbc enp1s0: no OPTIONS of scanner is answered: 3 of 20" in text_of(data)
+
+
+def test_without_traffic_it_says_what_is_missing_and_why_there_are_zeros() -> None:
+    text = text_of(measured(traffic=False))
+    assert "the inventory has no group `traffic_sources`" in text
+    assert "0 / 0 / 0" in text
+    assert "FAILED" not in text
+
+
+def test_it_says_what_became_of_the_state() -> None:
+    assert "no filter was found, and none is left" in text_of(measured())
+    assert "the filter that was found on sbc is attached again" in text_of(measured(attached=True))
+
+
+class Balanced(HTMLParser):
+    """Finds tags that are not closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        return
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def test_it_is_written_as_markdown_as_a_page_that_stands_alone_and_as_data(tmp_path: Path) -> None:
+    run = compose.comparison(measured())
+    written = {Path(path).suffix: Path(path).read_text() for path in files.write(tmp_path / "new", run, checks(run), "how `to`")}
+    assert set(written) == {".md", ".html", ".json", ".svg"}
+    reader = Balanced()
+    reader.feed(written[".html"])
+    assert reader.open == []
+    assert written[".svg"] in written[".html"]
+    assert "how <code>to</code>" in written[".html"] and "**" not in re.sub(r"<svg.*</svg>", "", written[".html"], flags=re.DOTALL)
+    assert all(check["ok"] for check in json.loads(written[".json"])["checks"])
+    texts = [element.text for element in ElementTree.fromstring(written[".svg"]).iter("{http://www.w3.org/2000/svg}text")]
+    assert {"SIP packets and what became of them (packets)", "26", "21", "CPU time on software interrupts (%)"} <= set(texts)
