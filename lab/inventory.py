@@ -14,8 +14,8 @@ def inventory(fleet: Fleet, place: Place) -> dict[str, Any]:
     peer_addresses = [f"{a}/{128 if ':' in a else 32}" for a in fleet.peer.sip_addresses]
     floor = {"floor": {"hosts": [h.name for h in fleet.of_kind("floor")]}} if fleet.of_kind("floor") else {}
     return {
-        "_meta": {"hostvars": {h.name: _variables(h) for h in fleet.hosts}},
-        "all": {"children": ["sbcs", "outside", "traffic_sources", *floor], "vars": _connection(place)},
+        "_meta": {"hostvars": {h.name: _variables(h, fleet) for h in fleet.hosts}},
+        "all": {"children": ["sbcs", "outside", "traffic_sources", *floor], "vars": {**_connection(place), **_numbers(fleet)}},
         "sbcs": {"hosts": [h.name for h in fleet.sbcs], "vars": {"vos_fastpath_allowlist": peer_addresses}},
         "outside": {"hosts": [fleet.peer.name, fleet.scanner.name]},
         "traffic_sources": {"children": ["outside"]},
@@ -23,10 +23,21 @@ def inventory(fleet: Fleet, place: Place) -> dict[str, Any]:
     }
 
 
-def _variables(host: Host) -> dict[str, Any]:
-    if host.kind == "sbc":
-        return {"vos_fastpath_interfaces": [i.name for i in host.sip]}
-    return {"vos_fastpath_trusted": host.kind == "peer"}
+def _numbers(fleet: Fleet) -> dict[str, Any]:
+    """For those who test: where SIP is spoken, with the MAC addresses; and who scans."""
+    macs = {a: i.mac for h in fleet.sbcs for i in h.sip for a in (i.ip(4), i.ip(6))}
+    scanner = [f"{a}/{128 if ':' in a else 32}" for a in fleet.scanner.sip_addresses]
+    return {"lab_addresses": list(macs), "lab_macs": macs, "lab_scanner": scanner}
+
+
+def _variables(host: Host, fleet: Fleet) -> dict[str, Any]:
+    if host.kind in ("sbc", "floor"):
+        modes = {i.name: "generic" if i.refuses_native else "native" for i in host.sip}
+        kernel = {"lab_kernel": host.system.kernel} if host.system else {}
+        return {"vos_fastpath_interfaces": list(modes), "lab_modes": modes, **kernel}
+    own = {i.network: i for i in host.sip}
+    sources = {a: own[i.network].ip(6 if ":" in a else 4) for h in fleet.sbcs for i in h.sip for a in (i.ip(4), i.ip(6))}
+    return {"vos_fastpath_trusted": host.kind == "peer", "lab_sources": sources}
 
 
 def _connection(place: Place) -> dict[str, Any]:
