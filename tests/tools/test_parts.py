@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workshop import environments, packages, parts, pytests, tarball, tree
+from workshop import environments, packages, parts, proof, pytests, report, scenarios, tarball, tree, workspace
 
 
 @pytest.fixture
@@ -70,3 +70,24 @@ def make_tarball(folder: Path, *names: str) -> Path:
         for name in names:
             archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     return path
+
+
+def test_a_part_that_the_machine_cannot_run_is_skipped_with_its_reason(tmp_path: Path) -> None:
+    part = parts.Part("vms", lambda _workspace: iter(()), "*", (), lacks=lambda: "no qemu")
+    with workspace.Workspace() as place:
+        (found,) = proof.run_part(part, place, report.Report())
+    assert (found.skipped, found.skips) == (1, ("vms: no qemu",))
+
+
+def test_machines_take_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workshop.scenarios.shutil.which", lambda _program: None)
+    monkeypatch.setattr("workshop.packages.available", lambda _name: False)
+    assert "no qemu-system-x86_64" in scenarios.lacks_for_machines()
+    monkeypatch.setattr("workshop.packages.available", lambda _name: True)
+    monkeypatch.setattr("workshop.scenarios.MEMORY", 1 << 60)
+    assert "memory" in scenarios.lacks_for_machines()
+    monkeypatch.setattr("workshop.scenarios.MEMORY", 0)
+    monkeypatch.setattr("workshop.scenarios.DISK", 1 << 60)
+    assert "are free below" in scenarios.lacks_for_machines()
+    monkeypatch.setattr("workshop.scenarios.DISK", 0)
+    assert scenarios.lacks_for_machines() == ""

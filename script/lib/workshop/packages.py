@@ -56,7 +56,7 @@ def install(parts: Sequence[str]) -> None:
     if os.geteuid() != 0:
         raise Missing(f"not root, so install these first: apt-get install {' '.join(p.name for p in missing)}")
     _apt("update", "-q")
-    names = [package.name for package in missing if not package.optional or _available(package.name)]
+    names = [package.name for package in missing if not package.optional or available(package.name)]
     if names:
         print(f"setup: apt-get install {' '.join(names)}", flush=True)
         _apt("install", "-qy", "--no-install-recommends", *names)
@@ -67,13 +67,14 @@ def _installed(name: str) -> bool:
     return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
 
 
-def _available(name: str) -> bool:
+def available(name: str) -> bool:
+    """Whether the release has it, as far as its lists are here."""
     return bool(subprocess.run(["apt-cache", "show", name], capture_output=True, check=False).stdout)
 
 
 def _known_missing(package: Package) -> bool:
     """Does the release lack it, by lists that are there? (On a fresh machine there are none, and nothing is known.)"""
-    return _available("apt") and not _available(package.name)
+    return available("apt") and not available(package.name)
 
 
 def _apt(command: str, *arguments: str) -> None:

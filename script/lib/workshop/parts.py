@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from workshop import demo, integration, package, places, pytests, sanity, static
+from workshop import demo, integration, package, places, pytests, sanity, scenarios, static
 from workshop.check import Check
 from workshop.workspace import Workspace
 
@@ -24,6 +24,8 @@ class Part:
     needs: tuple[str, ...]
     """Parts of script/setup."""
     root: bool = False
+    lacks: Callable[[], str] = str
+    """What the machine lacks for it, in words."""
 
     def exists(self) -> bool:
         """Is there anything to check?"""
@@ -44,9 +46,11 @@ KNOWN = (
     Part("modules", integration.checks, "tests/integration/targets/*/tasks/main.yml", ("test",), root=True),
     Part("sanity", sanity.checks, "tests/config.yml", ("test",)),
     Part("lab", pytests.plain("lab"), "tests/lab/**/test_*.py", ("run", "test"), root=True),
+    Part("molecule", scenarios.molecule("lab"), "molecule/lab/molecule.yml", ("molecule",), root=True),
     Part("demo", demo.checks, "script/demo", ("run", "test"), root=True),
+    Part("vms", scenarios.molecule("default"), "molecule/default/molecule.yml", ("molecule",), root=True, lacks=scenarios.lacks_for_machines),
 )
-"""Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (live, faults, lab, demo)."""
+"""Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (live, faults, lab, molecule, demo, vms)."""
 
 NO_PYTESTS = {"integration", "output", "sanity"}
 """Folders of tests/ that are of other tools."""

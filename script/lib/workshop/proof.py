@@ -52,6 +52,10 @@ def run_part(part: Part, workspace: Workspace, report: Report) -> Iterator[Tally
     if part.root and os.geteuid() != 0:
         yield tally.skip(f"{part.name}: needs root (sudo script/test)")
         return
+    lacking = part.lacks()
+    if lacking:
+        yield tally.skip(f"{part.name}: {lacking}")
+        return
     if setup.main(part.needs) != 0:
         yield tally.failure(f"{part.name}: what it needs could not be installed")
         return
