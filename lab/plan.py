@@ -23,6 +23,7 @@ SBCS_MAX = 64
 
 SIP_PORT = 5060
 NATIVE = "enp1s0"
+REFUSING = "e1000e"
 GENERIC = "br-sip"
 
 
@@ -42,6 +43,11 @@ class Interface:
     def cable(self) -> str:
         """The veth device of the host: the interface itself, or the port of the bridge."""
         return self.port or self.name
+
+    @property
+    def refuses_native(self) -> bool:
+        """Whether its driver has no native XDP: a bridge, and a card of which that is known."""
+        return self.port is not None or self.model == REFUSING
 
     def ip(self, version: int) -> str:
         """The address of this IP version, without its prefix length."""
@@ -137,7 +143,7 @@ def _machine(number: int, name: str, kind: str, system: System) -> Host:
     """Two trunks: on a card whose driver refuses native XDP, and on one whose driver has it."""
     interfaces = (
         replace(_management(1, number), name="enp3s0", model="virtio-net-pci"),
-        replace(_trunk(1, "enp1s0", 1, number), model="e1000e"),
+        replace(_trunk(1, "enp1s0", 1, number), model=REFUSING),
         replace(_trunk(2, "enp2s0", 1, number), model="virtio-net-pci"),
     )
     return Host(name, kind, interfaces, system)
