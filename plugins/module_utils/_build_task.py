@@ -23,6 +23,7 @@ import tempfile
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
+from ansible_collections.vos.fastpath.plugins.module_utils._paths import require_trusted
 
 __all__ = ("ARGUMENT_SPEC", "DIRECTORY", "Tools", "build_task")
 
@@ -136,11 +137,7 @@ def _check_directory(directory: str) -> None:
     """Refuse a folder through which somebody else could make root write elsewhere, or run their code in the kernel."""
     if not os.path.isabs(directory):
         raise FastpathError(directory, "the directory has to be an absolute path", "The default is %s" % DIRECTORY)
-    for path in _ancestors(directory):
-        found = os.lstat(path)
-        shared = found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX
-        if found.st_uid != 0 or shared:
-            raise FastpathError(path, "others than root can put something else in its place", "Name another directory")
+    require_trusted(os.path.dirname(directory.rstrip("/") or "/"), "Name another directory")
     for path in (directory, *(os.path.join(directory, part) for part in PARTS)):
         try:
             found = os.lstat(path)
@@ -151,15 +148,6 @@ def _check_directory(directory: str) -> None:
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
             reason = "it has to be a folder that belongs to root and that only root can write to"
             raise FastpathError(path, reason, "Correct its owner and mode, or name another directory")
-
-
-def _ancestors(directory: str) -> t.Iterator[str]:
-    """Return the folders that are there above this one, links resolved, the nearest first."""
-    path = os.path.realpath(os.path.dirname(directory.rstrip("/") or "/"))
-    while path != "/":
-        if os.path.isdir(path):
-            yield path
-        path = os.path.dirname(path)
 
 
 def _differences(record: t.Dict[str, t.Any], wanted: t.Dict[str, t.Any]) -> t.List[str]:

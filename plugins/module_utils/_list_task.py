@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_fe
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import ListKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
+from ansible_collections.vos.fastpath.plugins.module_utils._paths import invoking_user, require_trusted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
@@ -94,7 +95,10 @@ def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
     if all(params[key] is None for key in ("entries", "src", "packed")):
         raise FastpathError("entries", "neither entries nor src says what the list is about", "Name one of them")
     expires = expiry(params["expires"])
-    feed = read_feed(params["src"], read_text(params["src"]), expires) if params["src"] is not None else ()
+    feed: t.Iterable[_entries.Item] = ()
+    if params["src"] is not None:
+        require_trusted(params["src"], "Let it and the folders that it is in belong to root, and nobody else write to them", invoking_user())
+        feed = read_feed(params["src"], read_text(params["src"]), expires)
     if params["packed"] is None:
         return _entries.collect(params["entries"], feed, expires)
     return _entries.add(_entries.unpack(params["packed"]), feed)

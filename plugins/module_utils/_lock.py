@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of, remedy_of
@@ -27,6 +28,10 @@ def locked(path: str) -> t.Iterator[None]:
     except OSError as error:
         raise FastpathError(path, "the lock can't be opened: " + reason_of(error), remedy_of(error, "See what is there")) from error
     try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+            reason = "it has to be a file that only root can open: whoever can open it can hold the lock for ever"
+            raise FastpathError(path, reason, "Remove it while no other run goes on")
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:

@@ -20,6 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, Map
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import get_pinned, map_info, pin
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
+from ansible_collections.vos.fastpath.plugins.module_utils._paths import require_trusted
 
 __all__ = (
     "BPFFS",
@@ -63,6 +64,7 @@ def mounted() -> bool:
 
 def open_pinned(path: str) -> t.Optional[Map]:
     """Open a pinned map, V(none) where there is none."""
+    _require_roots(os.path.dirname(path))
     try:
         return Map(get_pinned(path))
     except OSError as error:
@@ -95,6 +97,7 @@ def _misfit(shape: MapShape, expected: MapShape) -> str:
 def pinned(folder: str) -> t.Dict[str, int]:
     """Return the ids of the maps that are pinned in a folder, by their names there; half-made pins too."""
     found = {}
+    _require_roots(folder)
     for name in _ours_in(folder):
         path = os.path.join(folder, name)
         try:
@@ -114,6 +117,7 @@ def pin_maps(folder: str, fds: t.Mapping[str, int]) -> None:
     try:
         for each in (os.path.dirname(folder), folder):
             os.makedirs(each, mode=0o700, exist_ok=True)
+        _require_roots(folder)  # nobody was faster
         for name in _ours_in(folder):
             if name not in fds:
                 os.unlink(os.path.join(folder, name))
@@ -133,6 +137,11 @@ def _ours_in(folder: str) -> t.List[str]:
     return sorted(name for name in names if name.replace(_HALF_MADE, "", 1) in MAPS)
 
 
+def _require_roots(folder: str) -> None:
+    """Refuse pins that somebody else could change; a BPF filesystem is open to all unless it is mounted otherwise."""
+    require_trusted(folder, "See who made it, remove it (rm -r), and mount %s with mode=700" % BPFFS)
+
+
 def interface_folders() -> t.List[int]:
     """Return the numbers of the interfaces for which there are pins."""
     try:
@@ -144,9 +153,9 @@ def interface_folders() -> t.List[int]:
 
 def mount() -> None:
     """Mount the BPF filesystem. Raises FastpathError."""
-    code = os.spawnlp(os.P_WAIT, "mount", "mount", "-t", _MAGIC, _MAGIC, BPFFS)
+    code = os.spawnlp(os.P_WAIT, "mount", "mount", "-t", _MAGIC, "-o", "mode=700", _MAGIC, BPFFS)
     if code:
-        raise FastpathError(BPFFS, "no BPF filesystem is mounted, and mount failed with %d" % code, "Mount it: mount -t bpf bpf %s" % BPFFS)
+        raise FastpathError(BPFFS, "no BPF filesystem is mounted, and mount failed with %d" % code, "Mount it: mount -t bpf -o mode=700 bpf %s" % BPFFS)
 
 
 def remove(path: str) -> None:

@@ -17,6 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._bpf import prog_info
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
+from ansible_collections.vos.fastpath.plugins.module_utils._paths import require_trusted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 __all__ = ("Candidate", "load")
@@ -71,6 +72,7 @@ def _loaded(path: str, config: Config, reuse: t.Mapping[str, int], frags: bool) 
 
 def _check_file(path: str) -> None:
     remedy = "Name the sip_logic.bpf.o that vos.fastpath.xdp_build made"
+    require_trusted(path, remedy)
     try:
         with open(path, "rb") as stream:
             head = stream.read(20)

@@ -115,7 +115,7 @@ def test_if_it_can_not_be_mounted_the_operator_is_told_how(unmounted: None, monk
         _pins.pin_maps(_pins.host_path(), {})
     monkeypatch.undo()
     assert str(error.value) == (
-        "/sys/fs/bpf: no BPF filesystem is mounted, and mount failed with 32. Mount it: mount -t bpf bpf /sys/fs/bpf"
+        "/sys/fs/bpf: no BPF filesystem is mounted, and mount failed with 32. Mount it: mount -t bpf -o mode=700 bpf /sys/fs/bpf"
     )
 
 
@@ -204,3 +204,39 @@ def test_a_folder_of_pins_is_removed_with_what_is_in_it() -> None:
 def test_what_can_not_be_removed() -> None:
     with pytest.raises(FastpathError, match=r"/proc/self/fdinfo: .+ \(E[A-Z]+\)\. Run as root"):
         _pins.remove("/proc/self/fdinfo")
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        pytest.param("mkdir vos_fastpath", id="a folder"),
+        pytest.param("mkdir mine; ln -s mine vos_fastpath", id="a link to a folder"),
+        pytest.param("ln -s /sys/fs/bpf/roots vos_fastpath", id="a link to a folder of root's"),
+    ],
+)
+def test_pins_in_a_place_that_another_user_made_are_refused(planted: str) -> None:
+    """Where the BPF filesystem is mounted without a mode, it is open to all, like /tmp."""
+    FOLDER.parent.chmod(0o1777)
+    (FOLDER.parent / "roots").mkdir()
+    subprocess.run(("sh", "-ec", planted), cwd=FOLDER.parent, user=65534, group=65534, extra_groups=(), check=True)
+    before = sorted(path.name for path in FOLDER.parent.rglob("*"))
+    with held("xdp_stats") as stats:
+        for use in (
+            lambda: _pins.open_pinned(_pins.host_path("hosts_v4")),
+            lambda: _pins.pinned(_pins.host_path()),
+            lambda: _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": stats}),
+        ):
+            with pytest.raises(FastpathError) as error:
+                use()
+            assert str(error.value) == (
+                "/sys/fs/bpf/vos_fastpath: others than root can put something else in its place. "
+                "See who made it, remove it (rm -r), and mount /sys/fs/bpf with mode=700"
+            )
+    assert sorted(path.name for path in FOLDER.parent.rglob("*")) == before
+
+
+def test_a_bpf_filesystem_that_is_open_to_all_will_do_where_the_folder_is_roots() -> None:
+    FOLDER.parent.chmod(0o1777)
+    with held("xdp_stats") as stats:
+        _pins.pin_maps(_pins.interface_path(7), {"xdp_stats": stats})
+    assert pinned_id(_pins.interface_path(7, "xdp_stats"))

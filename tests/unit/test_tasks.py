@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +142,21 @@ def test_a_lock_that_is_a_link_is_not_followed(lock: Path, tmp_path: Path) -> No
         pass
     assert str(error.value) == f"{lock}: the lock can't be opened: Too many levels of symbolic links (ELOOP). See what is there"
     assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("make", [lambda path: path.write_text("") and None, lambda path: os.mkfifo(path, 0o600)], ids=["open to all", "a pipe"])
+def test_a_lock_that_others_could_hold_for_ever_is_refused(lock: Path, make: Callable[[Path], None]) -> None:
+    make(lock)
+    refuse(lock)
+
+
+def test_a_lock_of_another_user_is_refused(real_host: None, lock: Path) -> None:
+    lock.touch(0o600)
+    os.chown(lock, 65534, 65534)
+    refuse(lock)
+
+
+def refuse(lock: Path) -> None:
+    words = "it has to be a file that only root can open: whoever can open it can hold the lock for ever"
+    with pytest.raises(FastpathError, match=f"^{lock}: {words}. Remove it while no other run goes on$"), locked(str(lock)):
+        pass
