@@ -28,7 +28,10 @@ options:
       - A bad line is named, and nothing is changed.
     type: path
   remote_src:
-    description: Whether O(src) is on the managed host; else it is looked up on the controller, as by M(ansible.builtin.copy).
+    description:
+      - Whether O(src) is on the managed host; else it is looked up on the controller, as by M(ansible.builtin.copy).
+      - A file of the host, and the folders and links that lead to it, has to belong to root or to who became root by sudo, and nobody else may
+        be able to write to it.
     type: bool
     default: false
   packed:

@@ -13,7 +13,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import ListKeeper
@@ -58,16 +58,20 @@ def list_task(
     kernel: t.Optional[Kernel] = None,
     controller: t.Callable[[], t.Optional[str]] = controller_address,
     saved: t.Optional[Saved] = None,
+    gateways: t.Callable[[], t.Sequence[str]] = default_gateways,
 ) -> t.Dict[str, t.Any]:
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
     found = _wanted(params)
     expired = _drop_expired(found.wanted) if params["state"] != "absent" else 0
     keeper = ListKeeper(saved or Saved(), name, found, params["state"], params["local"])
-    if name == "block" and params["state"] != "absent" and not params["allow_controller"]:
-        _check_controller(found.wanted, controller())
+    warnings: t.List[str] = []
+    if name == "block" and params["state"] != "absent":
+        if not params["allow_controller"]:
+            _check_controller(found.wanted, controller())
+        warnings += _gateways_in(found.wanted, gateways())
     overlaps, remarks = _entries.overlaps(found.wanted)
-    report = {"duplicates": found.duplicates, "expired": expired, "overlaps": overlaps, "remarks": found.remarks + remarks}
+    report = {"duplicates": found.duplicates, "expired": expired, "overlaps": overlaps, "remarks": found.remarks + remarks, "warnings": warnings}
     comments, ticks = found.comments, in_ticks(found.wanted)
     del found  # of a million entries it is 100 MB
     current = _lists.read(kernel)
@@ -122,6 +126,14 @@ def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None
             "the controller itself (%s) would be blocked" % address,
             "Take it out, or set allow_controller=true if this is meant. Nothing was changed",
         )
+
+
+def _gateways_in(wanted: _entries.Wanted, addresses: t.Iterable[str]) -> t.Iterator[str]:
+    """Say where everything that a gateway translates to its own address would be dropped."""
+    for address in addresses:
+        covering = _entries.covers(wanted, address)
+        if covering:
+            yield "%s: the default gateway (%s) is in it. If it translates addresses, all calls come from there and are dropped" % (covering, address)
 
 
 def _check_stealth(kernel: Kernel) -> None:

@@ -28,7 +28,8 @@ def invoking_user() -> t.Tuple[int, ...]:
 def require_trusted(path: str, remedy: str, users: t.Iterable[int] = ()) -> None:
     """Raise FastpathError where somebody but root (and these users) could put something else there, by a link or a folder on the way.
 
-    What can't be looked at can't be opened either, and what is not there yet can't be changed. In a folder with the sticky bit, as C(/tmp), an entry is its owner's.
+    What can't be looked at can't be opened either, and what is not there yet can't be changed.
+    In a folder with the sticky bit, as C(/tmp), an entry is its owner's.
     """
     trusted = {0, os.geteuid(), *users}
     parts = [part for part in reversed(os.path.join(os.getcwd(), path).split("/")) if part not in ("", ".")]

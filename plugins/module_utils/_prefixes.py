@@ -14,14 +14,15 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
-__all__ = ("FAMILIES", "Prefix", "parse_prefix")
+__all__ = ("FAMILIES", "MAPPED", "Prefix", "parse_prefix")
 
 FAMILIES = {"v4": (socket.AF_INET, 4), "v6": (socket.AF_INET6, 16)}
 """Address family and bytes of an address, by the ending of the maps' names."""
 
 _LENGTH = re.compile(r"[0-9]{1,3}\Z", re.ASCII)
 _DOTTED = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}\Z", re.ASCII)
-_MAPPED = bytes(10) + b"\xff\xff"
+MAPPED = bytes(10) + b"\xff\xff"
+"""What an IPv4 address begins with where software writes it as IPv6; on the wire there is none."""
 _REMEDY = "Write an address or a prefix: 192.0.2.7, 192.0.2.0/24, 2001:db8::1 or 2001:db8::/32"
 
 
@@ -77,7 +78,7 @@ def parse_prefix(text: str) -> Prefix:
     prefix = Prefix(family, packed, 8 * len(packed)).network(length)
     if prefix.address != packed:
         raise FastpathError(text, "it has host bits set below /%d" % length, "Write %s if the network is meant" % str(prefix))
-    if packed.startswith(_MAPPED):
+    if packed.startswith(MAPPED):
         plain = Prefix("v4", packed[12:], length - 96)
         raise FastpathError(text, "on the wire this source is an IPv4 address", "Write %s" % str(plain))
     return prefix

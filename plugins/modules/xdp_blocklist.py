@@ -29,7 +29,9 @@ attributes:
     support: full
 options:
   allow_controller:
-    description: Block also the address that the connection of the play comes from.
+    description:
+      - Block also the address that the SSH connection of the play comes from (through a jump host, that of the jump host).
+      - Without it, an entry that this address is in fails the task. One with the default gateway in it is only warned of.
     type: bool
     default: false
 seealso:

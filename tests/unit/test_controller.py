@@ -1,15 +1,16 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Who runs the play, as far as this host can tell."""
+"""Who runs the play, as far as this host can tell, and through whom all else comes."""
 
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 
 SSH = "SSH_CONNECTION=%s 50022 192.0.2.1 22"
@@ -43,6 +44,11 @@ def test_a_link_local_address_is_that_without_its_interface(tmp_path: Path) -> N
     assert controller_address(processes(tmp_path, SSH % "fe80::7%eth0")) == "fe80::7"
 
 
+@pytest.mark.parametrize("address", ["::ffff:198.51.100.7", "::FFFF:c633:6407", "::ffff:198.51.100.7%eth0"])
+def test_an_ipv4_address_written_as_ipv6_is_what_is_on_the_wire(tmp_path: Path, address: str) -> None:
+    assert controller_address(processes(tmp_path, SSH % address)) == "198.51.100.7"
+
+
 @pytest.mark.parametrize(
     "environments",
     [
@@ -72,3 +78,30 @@ def test_on_this_host(collections_path: Path) -> None:
     connected = ("env", SSH % "198.51.100.7", "sh", "-c", '"$@"; :', "sh")
     assert message_of(code, collections_path, *connected) == "198.51.100.7"
     assert message_of(code, collections_path, *connected, "env", "--unset=SSH_CONNECTION") == "198.51.100.7", "the shell still has it"
+
+
+ROUTE = """\
+Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT
+eth0\t00000000\t010200C0\t0003\t0\t0\t100\t00000000\t0\t0\t0
+eth1\t00000000\t010200C0\t0003\t0\t0\t200\t00000000\t0\t0\t0
+ppp0\t00000000\t00000000\t0001\t0\t0\t300\t00000000\t0\t0\t0
+eth0\t0000A8C0\tFE0200C0\t0003\t0\t0\t0\t0000FFFF\t0\t0\t0
+"""
+ROUTE6 = """\
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 20010db8000000000000000000000001 00000400 00000001 00000000 00000003     eth0
+20010db8000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0
+00000000000000000000000000000000 00 00000000000000000000000000000000 00 00000000000000000000000000000000 ffffffff 00000001 00000000 00200200       lo
+"""
+
+
+@pytest.mark.skipif(sys.byteorder != "little", reason="the kernel writes addresses as numbers of this host, and these are of another")
+def test_the_gateways_of_default_routes(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "route").write_text(ROUTE)
+    assert default_gateways(str(tmp_path)) == ["192.0.2.1"]
+    (tmp_path / "net" / "ipv6_route").write_text(ROUTE6)
+    assert default_gateways(str(tmp_path)) == ["192.0.2.1", "2001:db8::1"]
+
+
+def test_a_host_without_routes(real_host: None) -> None:
+    assert default_gateways() == []

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +30,16 @@ from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 
 CONTROLLER = "198.51.100.7"
+GATEWAY = "203.0.113.1"
 
 
 def task(
-    kernel: FakeKernel, name: str, entries: list[str] | None, state: str = "present", check: bool = False, **given: Any
+    kernel: FakeKernel, name: str, entries: list[str] | None, state: str = "present", check: bool = False, warnings: Sequence[str] = (), **given: Any
 ) -> dict[str, Any]:
     params = parameters(f"xdp_{name}list", entries=entries, state=state, **given)
-    return list_task(name, params, check, kernel, lambda: CONTROLLER)
+    result = list_task(name, params, check, kernel, lambda: CONTROLLER, gateways=lambda: [GATEWAY, "fe80::1"])
+    assert result.pop("warnings") == list(warnings)
+    return result
 
 
 def texts(kernel: FakeKernel, name: str) -> list[str]:
@@ -394,6 +398,31 @@ def test_the_controller_is_not_blocked_by_mistake(kernel: FakeKernel, entry: str
     assert kernel.state() == before
 
 
+@pytest.mark.parametrize(
+    ("controller", "entry"),
+    [
+        ("2001:db8::7", "2001:db8::7"),
+        ("2001:db8::7", "2001:db8::/32"),
+        ("2001:db8::7", "::/0"),
+        ("fe80::7", "fe80::/10"),
+        ("fe80::7", "fe80::7"),
+    ],
+)
+@pytest.mark.parametrize("way", ["words", "packed", "file of the host"])
+def test_nor_is_one_that_comes_by_ipv6_whichever_way_the_list_comes(kernel: FakeKernel, tmp_path: Path, controller: str, entry: str, way: str) -> None:
+    feed = tmp_path / "feed.csv"
+    feed.write_text(f"192.0.2.7\n{entry},,a mistake\n")
+    given = {
+        "words": {"entries": ["192.0.2.7", entry]},
+        "packed": {"packed": pack(collect(None, read_feed("feed", feed.read_text()), 0.0))},
+        "file of the host": {"src": str(feed), "remote_src": True},
+    }
+    params = parameters("xdp_blocklist", state="exact", **given[way])
+    with pytest.raises(FastpathError, match=f"^{entry}: the controller itself .{controller}. would be blocked. "):
+        list_task("block", params, False, kernel, lambda: controller, gateways=list)
+    assert kernel.pins == {}
+
+
 def test_it_is_blocked_on_request_and_may_be_forgiven_trusted_or_out_of_date(kernel: FakeKernel, tmp_path: Path) -> None:
     path = tmp_path / "feed.csv"
     path.write_text("198.51.100.0/24,2001-01-01\n192.0.2.7,\n")
@@ -405,7 +434,14 @@ def test_it_is_blocked_on_request_and_may_be_forgiven_trusted_or_out_of_date(ker
 
 def test_where_nobody_knows_the_controller_anybody_can_be_blocked(kernel: FakeKernel) -> None:
     params = parameters("xdp_blocklist", entries=["0.0.0.0/0"])
-    assert list_task("block", params, False, kernel, lambda: None)["added"] == ["0.0.0.0/0"]
+    assert list_task("block", params, False, kernel, lambda: None, gateways=list)["added"] == ["0.0.0.0/0"]
+
+
+def test_a_gateway_that_would_be_blocked_is_pointed_out(kernel: FakeKernel) -> None:
+    words = "the default gateway (203.0.113.1) is in it. If it translates addresses, all calls come from there and are dropped"
+    task(kernel, "block", ["203.0.113.0/24"], warnings=[f"203.0.113.0/24: {words}"])
+    task(kernel, "block", ["203.0.113.0/24"], "absent")
+    task(kernel, "allow", ["203.0.113.0/24"])
 
 
 def protect(kernel: FakeKernel, path: Path, stealth: tuple[str, ...]) -> None:
