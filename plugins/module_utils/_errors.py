@@ -14,12 +14,23 @@ import typing as t
 __all__ = ("FastpathError", "reason_of", "remedy_of")
 
 
+_LONG, _SOME = 1000, 200
+
+
 class FastpathError(Exception):
     """An error that names the value, the reason and the remedy; C(details) go into the module's result."""
 
     def __init__(self, value: str, reason: str, remedy: str, **details: t.Any) -> None:
-        super().__init__("%s: %s. %s" % (value, reason.rstrip("."), remedy))
+        super().__init__("%s: %s. %s" % (_shown(value), reason.rstrip("."), remedy))
         self.details = details
+
+
+def _shown(value: str) -> str:
+    """Return what somebody wrote in a form that does a terminal and a journal no harm."""
+    some = value if len(value) <= _LONG else "%s… (%d characters)" % (value[:_SOME], len(value))
+    if some.isprintable():
+        return some
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode("ascii") for letter in some)
 
 
 def reason_of(error: OSError) -> str:

@@ -73,7 +73,7 @@ def _lines(name: str, text: str, default: float) -> t.Iterator[Item]:
         if "#" in line or ";" in line:
             line, comment = _without_comment(line)
         line = line.strip()
-        if "," in line:
+        if "," in line or line[:1] == '"':
             place = where % number
             address, when, column = _columns(place, line)
             if address.lower() not in _ADDRESS:  # the names of the columns

@@ -19,6 +19,19 @@ def test_an_error_is_value_reason_and_remedy(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("caf\u00e9", "caf\u00e9"),
+        ("\x1b[2K\0\n\udc80\u202e", "\\x1b[2K\\x00\\n\\udc80\\u202e"),
+        ("x" * 1000, "x" * 1000),
+        ("x" * 1001, "x" * 200 + "\u2026 (1001 characters)"),
+    ],
+)
+def test_what_somebody_wrote_does_a_terminal_no_harm(value: str, shown: str) -> None:
+    assert str(FastpathError(value, "odd", "Never mind")) == f"{shown}: odd. Never mind"
+
+
+@pytest.mark.parametrize(
     ("error", "words"),
     [
         (OSError(2, "No such file or directory"), "No such file or directory (ENOENT)"),
