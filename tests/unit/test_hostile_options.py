@@ -49,12 +49,12 @@ JUNK = st.recursive(
 
 
 def sealed(work: Callable[[], None], place: Path) -> None:
-    """Do something in a child that can write into one empty folder, and to no other file of this machine."""
+    """Do something in a child that can write into one empty folder, to no other file of this machine, and has a loopback of its own."""
     child = os.fork()
     if not child:
         code = 1
         try:
-            if ctypes.CDLL(None).unshare(0x00020000):  # CLONE_NEWNS
+            if ctypes.CDLL(None).unshare(0x40020000):  # CLONE_NEWNS and CLONE_NEWNET: what is attached goes with the child
                 raise OSError("unshare(2) failed")
             for point in mount_points():
                 subprocess.run(("mount", "-o", "remount,bind,ro", point), check=True)
