@@ -68,7 +68,7 @@ def test_one_wrong_line_of_many_is_named_and_nothing_is_changed(tmp_path: Path, 
     path = tmp_path / "feed.txt"
     path.write_bytes(MANY % wrong)
     with pytest.raises(FastpathError) as error:
-        list_task("block", parameters("xdp_blocklist", src=str(path), state="exact"), False, kernel, lambda: None, list)
+        list_task("block", parameters("xdp_blocklist", src=str(path), state="exact"), False, kernel, lambda: None, gateways=list)
     assert f"feed.txt line {LINE}: " in str(error.value)
     assert len(str(error.value)) < 1000
     assert str(error.value).isprintable()
