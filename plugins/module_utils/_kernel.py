@@ -20,6 +20,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link  # the timer of a change asks for it, when there are no files any more
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
@@ -115,7 +116,7 @@ class Kernel:
         maps = dict(_named(info.map_ids))
         ours = info.name == PROGRAM_NAME and _OWN_MAPS <= maps.keys()
         uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - info.loaded_ns / 1e9
-        link_id = None if ours else _link(ifindex, info.id)
+        link_id = None if ours else xdp_link(ifindex, info.id)
         return Program(found.mode, info.id, info.name, info.tag, ours, maps, round(uptime, 3), link_id)
 
     @contextlib.contextmanager
@@ -282,12 +283,6 @@ def require_host_maps(kernel: Kernel) -> None:
 
 def _folder(ifindex: t.Optional[int]) -> str:
     return _pins.host_path() if ifindex is None else _pins.interface_path(ifindex)
-
-
-def _link(ifindex: int, prog_id: int) -> t.Optional[int]:
-    from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link
-
-    return xdp_link(ifindex, prog_id)
 
 
 def _named(map_ids: t.Iterable[int]) -> t.Iterator[t.Tuple[str, int]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ctypes
 import subprocess
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHI
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import outlook_of
 from ansible_collections.vos.fastpath.tests.unit.conftest import ip
+from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 from ansible_collections.vos.fastpath.tests.unit.test_attach_task import DEFAULTS
 
 pytestmark = pytest.mark.usefixtures("no_pins")
@@ -95,6 +97,22 @@ def test_a_dispatcher_of_libxdp_is_called_by_its_name(veth: str, wanted: Wanted,
     message = refusal([veth], wanted)
     assert "(xdp_dispatcher, " in message
     assert f"Remove it (xdp-loader unload {veth} --all)" in message
+
+
+def test_who_holds_an_interface_is_known_when_the_files_of_the_module_are_gone(
+    veth: str, bpf_object: Callable[[str], str], collections_path: Path
+) -> None:
+    """As in the process that undoes a change, which outlives the module."""
+    put(bpf_object("foreign"), "sip_other", veth, "native")
+    code = f"""
+import sys
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+kernel = Kernel()
+sys.path.clear()
+sys.path_importer_cache.clear()
+print(kernel.attached(kernel.interface({veth!r}).ifindex).name)
+"""
+    assert message_of(code, collections_path) == "sip_other"
 
 
 @pytest.fixture
