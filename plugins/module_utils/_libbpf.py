@@ -16,7 +16,6 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._verifier_log import verdict
 
 __all__ = ("Attached", "BpfObject", "query_xdp", "version")
 
@@ -165,6 +164,8 @@ class BpfObject:
 
     def _check(self, action: str, code: int) -> None:
         if code < 0:
+            from ansible_collections.vos.fastpath.plugins.module_utils._verifier_log import verdict
+
             reason, said = "the kernel or libbpf refused to %s it: %s" % (action, _reason(-code)), verdict(_lines())
             if said:
                 reason += ". The verifier: " + said

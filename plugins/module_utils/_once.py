@@ -27,7 +27,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
     MapShape,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import load_xdp, map_by_id, map_info, run_once
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import possible_cpus
 
 __all__ = ("sockets", "taking", "unreachable_cpus")
@@ -106,9 +106,17 @@ def taking(counters: int, stats: int, top: int) -> t.Iterator[t.Callable[[], t.L
             fds.append(map_by_id(map_id))
             stack.callback(os.close, fds[-1])
             _check_shape(map_info(fds[-1]).shape)
-        program = load_xdp(_taking(*fds))
+        program = _loaded(_taking(*fds))
         stack.callback(os.close, program)
         yield lambda: _taken(program)
+
+
+def _loaded(code: bytes) -> int:
+    try:
+        return load_xdp(code)
+    except OSError as error:
+        remedy = "Zeroing needs kernel 5.12 or later, and nothing else does. Nothing was changed"
+        raise FastpathError("reset", "the kernel refuses the program that zeroes: " + reason_of(error), remedy) from error
 
 
 def _check_shape(shape: MapShape) -> None:

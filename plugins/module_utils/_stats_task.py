@@ -14,7 +14,6 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _stats
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._stats_summary import summary
 
 __all__ = ("ARGUMENT_SPEC", "stats_task")
 
@@ -51,7 +50,7 @@ def stats_task(
         now = now if check else _taken(kernel, now)
         result["diff"] = _diff(now)
     facts = _stats.facts(kernel, now, before, params["top"])
-    return {**result, "ansible_facts": {"vos_fastpath": facts}, "summary": summary(facts), "warnings": _warnings(facts)}
+    return {**result, "ansible_facts": {"vos_fastpath": facts}, "warnings": _warnings(facts)}
 
 
 def _check(params: t.Dict[str, t.Any]) -> None:

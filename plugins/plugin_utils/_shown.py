@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import typing as t
 
+from ansible_collections.vos.fastpath.plugins.plugin_utils._summary import summary
+
 __all__ = ("shown",)
 
 
 def shown(result: t.Dict[str, t.Any], search: t.Optional[t.Callable[[t.Any], t.Any]], on_terminal: bool) -> t.Dict[str, t.Any]:
     """Return what is to be seen: the answer; or for the command C(ansible), after which nobody uses facts, the summary."""
-    facts = {key: result[key] for key in ("ansible_facts", "summary")}
-    rest = {key: value for key, value in result.items() if key not in facts}
+    facts = result["ansible_facts"]["vos_fastpath"]
+    rest = {key: value for key, value in result.items() if key != "ansible_facts"}
     if search is not None:
-        return {**rest, "answer": search(facts["ansible_facts"]["vos_fastpath"])}
-    return {**rest, "summary": facts["summary"]} if on_terminal else result
+        return {**rest, "answer": search(facts)}
+    return {**(rest if on_terminal else result), "summary": summary(facts)}

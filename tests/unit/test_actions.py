@@ -269,11 +269,13 @@ def test_on_a_terminal_there_is_the_summary_and_with_v_the_rest(real_host: None,
 
 
 def test_what_is_shown_of_the_facts() -> None:
-    result = {"changed": True, "diff": {}, "ansible_facts": {"vos_fastpath": {"counters": 7}}, "summary": ["seven"]}
-    assert shown(result, None, False) == result
-    assert shown(result, None, True) == {"changed": True, "diff": {}, "summary": ["seven"]}
+    rest = {"changed": True, "diff": {}}
+    result = {**rest, "ansible_facts": {"vos_fastpath": {"interfaces": {}, "lists": {"allow": 7}, "tables": {}}}}
+    words = ["No interface carries a filter", "lists: allow 7"]
+    assert shown(result, None, False) == {**result, "summary": words}
+    assert shown(result, None, True) == {**rest, "summary": words}
     for on_terminal in (True, False):
-        assert shown(result, lambda facts: facts["counters"], on_terminal) == {"changed": True, "diff": {}, "answer": 7}
+        assert shown(result, lambda facts: facts["lists"]["allow"], on_terminal) == {**rest, "answer": 7}
 
 
 SHORT = """\

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 
@@ -71,3 +72,11 @@ def test_maps_of_another_shape_are_refused_and_left_alone(real_host: None) -> No
             with taking(counters.info.id, stats.info.id, top.info.id):
                 pass
         assert counters.lookup(bytes(4)) == struct.pack("=Q", 7) * possible_cpus()
+
+
+def test_a_kernel_that_knows_no_exchange_is_named(real_host: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_once, "_XCHG", 0xEE)  # an instruction that no kernel knows, as 5.10 knows none of these
+    with contextlib.ExitStack() as stack:
+        maps = [stack.enter_context(Map(create_map(MAPS[name]))) for name in ("xdp_counters", "xdp_stats", "top_sources")]
+        with pytest.raises(FastpathError, match=r"reset: the kernel refuses .*\(EINVAL\)\. Zeroing needs kernel 5\.12"):
+            stack.enter_context(taking(*(each.info.id for each in maps)))
