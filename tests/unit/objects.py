@@ -50,8 +50,8 @@ SOURCES = {
     "filter": _HEAD + _CONFIG + _MAPS + _FILTER % (32, _USE),
     # Another program with the same maps: the next version.
     "next": _HEAD + _CONFIG + _MAPS + _FILTER % (24, _USE),
-    # Ours to user space, but it lets nothing through: what cuts a connection.
-    "cut": _HEAD + _CONFIG + _MAPS + (_FILTER % (32, _USE)).replace("XDP_PASS", "XDP_DROP"),
+    # Ours to user space too, and lets everything through; the filter above lets nothing.
+    "open": _HEAD + _CONFIG + _MAPS + (_FILTER % (32, _USE)).replace("XDP_ABORTED", "XDP_PASS").replace("XDP_DROP", "XDP_PASS"),
     # Reads the packet without looking where it ends.
     "unverifiable": _HEAD + _CONFIG + _MAPS + """
 SEC("xdp") int sip_logic(struct xdp_md *ctx) { return *(char *)(long)ctx->data; }
