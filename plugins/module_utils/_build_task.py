@@ -12,6 +12,7 @@ was made from. Something is made again only when what it is made from is another
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
 import os
@@ -31,7 +32,9 @@ DIRECTORY = "/var/lib/vos-fastpath"
 BTF = "/sys/kernel/btf/vmlinux"
 OBJECT, HEADER, RECORD = "sip_logic.bpf.o", "vmlinux.h", "build.json"
 SOURCE = "sip_logic.bpf.c"
-PARTS = ("src", "build")
+PARTS = {"src": SOURCE, "build": RECORD}
+"""The folders of ours, each with the file by which it is known as ours."""
+_WORK = ".vos-fastpath-new-"
 FLAGS = ("-target", "bpf", "-O2", "-mcpu=v3", "-g", "-Wall", "-Wextra", "-Werror")
 UAPI_FLAGS = ("-DSIP_UAPI_HEADERS", "-I/usr/include/%s-linux-gnu" % platform.machine())
 """Where the kernel has no BTF: the headers of the distribution."""
@@ -86,6 +89,7 @@ class Tools:
 def build_task(params: t.Dict[str, t.Any], check: bool, tools: t.Optional[Tools] = None) -> t.Dict[str, t.Any]:
     """Build the object if what is there was made from something else, or remove it. Raises FastpathError."""
     _check_directory(params["directory"])
+    _check_ours(params["directory"])
     if params["state"] == "absent":
         return _remove(params["directory"], check)
     return _bring(tools or Tools(params["clang"]), params, check)
@@ -115,6 +119,7 @@ def _bring(tools: Tools, params: t.Dict[str, t.Any], check: bool) -> t.Dict[str,
 def _remove(directory: str, check: bool) -> t.Dict[str, t.Any]:
     """Remove what was built, and the folder unless somebody keeps other things in it."""
     mine = [path for path in (os.path.join(directory, part) for part in PARTS) if os.path.lexists(path)]
+    mine += _left_over(directory)
     if mine and not check:
         for path in mine:
             shutil.rmtree(path)
@@ -150,6 +155,20 @@ def _check_directory(directory: str) -> None:
             raise FastpathError(path, reason, "Correct its owner and mode, or name another directory")
 
 
+def _check_ours(directory: str) -> None:
+    """Refuse to replace or remove a folder that has another's files: V(/usr) has a C(src) as well."""
+    for part, known_by in PARTS.items():
+        path = os.path.join(directory, part)
+        if os.path.isdir(path) and os.listdir(path) and not os.path.exists(os.path.join(path, known_by)):
+            reason = "it has no %s, so this module did not make it, and it would be replaced" % known_by
+            raise FastpathError(path, reason, "Name another directory (the default is %s), or move that folder away" % DIRECTORY)
+
+
+def _left_over(directory: str) -> t.List[str]:
+    """Return what a build that was killed left; who holds the lock is the only one that builds."""
+    return sorted(glob.glob(os.path.join(glob.escape(directory), _WORK + "*")))
+
+
 def _differences(record: t.Dict[str, t.Any], wanted: t.Dict[str, t.Any]) -> t.List[str]:
     if not record:
         return ["it was not built yet"]
@@ -174,7 +193,9 @@ def _build(
     """Make everything in a folder of its own, and put it in place when all of it is there."""
     try:
         os.makedirs(directory, mode=0o755, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".new-", dir=directory) as work:
+        for path in _left_over(directory):
+            shutil.rmtree(path)
+        with tempfile.TemporaryDirectory(prefix=_WORK, dir=directory) as work:
             record = _build_in(tools, work, sources, wanted)
             for part in PARTS:
                 _swap(os.path.join(work, part), os.path.join(directory, part))

@@ -40,6 +40,7 @@ options:
   directory:
     description:
       - Where source and object are kept. It and its folders have to belong to root, and nobody else may write to them.
+      - Its folders C(src) and C(build) are replaced as a whole. Where they are there and were not made by this module, it refuses.
     type: path
     default: /var/lib/vos-fastpath
   sources:

@@ -96,7 +96,7 @@ def test_the_compiler_is_called_as_the_report_says(params: dict[str, Any], tools
         "-Wall", "-Wextra", "-Werror", "-I", "build", "-I", "src", f"-ffile-prefix-map={work}=.",
         "-c", "src/sip_logic.bpf.c", "-o", "build/sip_logic.bpf.o",
     ]  # fmt: skip
-    assert work.startswith(params["directory"] + "/.new-")
+    assert work.startswith(params["directory"] + "/.vos-fastpath-new-")
 
 
 def test_everybody_may_read_it_and_nobody_else_write(params: dict[str, Any]) -> None:
@@ -397,3 +397,30 @@ def test_what_others_keep_there_stays(params: dict[str, Any]) -> None:
     assert build_task({**params, "state": "absent"}, False)["changed"] is True
     assert os.listdir(params["directory"]) == ["notes.txt"]
     assert build_task({**params, "state": "absent"}, False)["changed"] is False
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+@pytest.mark.parametrize(("part", "known_by"), [("src", "sip_logic.bpf.c"), ("build", "build.json")])
+def test_a_folder_with_the_files_of_another_is_neither_replaced_nor_removed(
+    params: dict[str, Any], part: str, known_by: str, state: str
+) -> None:
+    theirs = Path(params["directory"], part, "linux", "Makefile")
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("all:")
+    with pytest.raises(FastpathError) as error:
+        build_task({**params, "state": state}, False)
+    assert str(error.value) == (
+        f"{params['directory']}/{part}: it has no {known_by}, so this module did not make it, and it would be replaced. "
+        "Name another directory (the default is /var/lib/vos-fastpath), or move that folder away"
+    )
+    assert tree(params["directory"]) == {f"{part}/linux/Makefile": b"all:"}
+
+
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_a_killed_build_left_goes_with_the_next_run(params: dict[str, Any], state: str) -> None:
+    place = Path(params["directory"])
+    left = place / ".vos-fastpath-new-x1"
+    (left / "src.old").mkdir(parents=True)
+    build_task({**params, "state": state}, False)
+    assert not left.exists()
+    assert place.exists() is (state == "present")
