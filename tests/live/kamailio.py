@@ -7,13 +7,13 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import platform
-import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ansible_collections.vos.fastpath.tests.debian import find_program
 from ansible_collections.vos.fastpath.tests.live.packets import BOX4, BOX6
 
 LOGGED = "got the response"
@@ -49,32 +49,9 @@ _PR_SET_PDEATHSIG = 1
 
 
 def find_kamailio(cache: Path) -> Path | None:
-    """Return the root of Kamailio's files: of the machine, or of the Debian package, unpacked in the cache.
-
-    It isn't installed: the package would start a server on the machine's own port 5060.
-    """
-    if shutil.which("kamailio"):
-        return Path("/")
-    if not (cache / "root").exists():
-        cache.mkdir(parents=True, exist_ok=True)
-        if not _download(cache):
-            return None
-    return cache / "root" if _runs(cache / "root") else None
-
-
-def _download(cache: Path) -> bool:
-    """Fetch and unpack the package of this release; apt checks its signature. False where apt can't."""
-    for command in (["apt-get", "download", "kamailio"], ["apt-get", "update", "-q"], ["apt-get", "download", "kamailio"]):
-        subprocess.run(command, cwd=cache, capture_output=True, check=False)
-        packages = sorted(cache.glob("kamailio_*.deb"))
-        if packages:
-            unpacked = cache / "unpacked"
-            done = subprocess.run(["dpkg-deb", "-x", str(packages[-1]), str(unpacked)], check=False).returncode == 0
-            if done:
-                unpacked.rename(cache / "root")
-            packages[-1].unlink()
-            return done
-    return False
+    """Return the root of Kamailio's files: of the machine, or of the Debian package, unpacked in the cache."""
+    root = find_program("kamailio", "kamailio", cache)
+    return root if root and _runs(root) else None
 
 
 def _runs(root: Path) -> bool:

@@ -39,6 +39,7 @@ KNOWN = (
     Part("changelog", static.changelog, "changelogs/config.yaml", ("docs",)),
     Part("tools", pytests.plain("tools"), "tests/tools/**/test_*.py", ("test",)),
     Part("unit", pytests.unit, "tests/unit/**/test_*.py", ("test",)),
+    Part("monitoring", pytests.plain("monitoring"), "tests/monitoring/**/test_*.py", ("test",)),
     Part("package", package.checks, "galaxy.yml", ("run",)),
     Part("bpf", pytests.private("bpf"), "tests/bpf/**/test_*.py", ("test",), root=True),
     Part("live", pytests.plain("live"), "tests/live/**/test_*.py", ("test",), root=True),
