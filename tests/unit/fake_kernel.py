@@ -92,7 +92,17 @@ class FakeMap(Map):
         self.kernel.close(self.fd)
 
     def lookup(self, key: bytes) -> bytes | None:
-        return self.table.values.get(key)
+        return self.table.values.get(self._longest(key) if self.shape.type == TRIE else key)
+
+    def _longest(self, key: bytes) -> bytes:
+        """Return the key of the longest prefix that covers this one."""
+        length, address = int.from_bytes(key[:4], "little"), int.from_bytes(key[4:], "big")
+        for bits in range(length, -1, -1):
+            rest = 8 * len(key[4:]) - bits
+            found = bits.to_bytes(4, "little") + (address >> rest << rest).to_bytes(len(key) - 4, "big")
+            if found in self.table.values:
+                return found
+        return key
 
     def update(self, key: bytes, value: bytes) -> None:
         values, shape = self.table.values, self.shape

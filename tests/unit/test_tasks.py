@@ -16,7 +16,7 @@ import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked, tried
 from ansible_collections.vos.fastpath.plugins.module_utils._tasks import Task, run
 
 SPEC = {"number": {"type": "int", "default": 1}}
@@ -160,3 +160,11 @@ def refuse(lock: Path) -> None:
     words = "it has to be a file that only root can open: whoever can open it can hold the lock for ever"
     with pytest.raises(FastpathError, match=f"^{lock}: {words}. Remove it while no other run goes on$"), locked(str(lock)):
         pass
+
+
+def test_who_can_not_wait_is_told_that_somebody_else_is_at_work(tmp_path: Path) -> None:
+    path = str(tmp_path / "lock")
+    with tried(path) as first, tried(path) as second:
+        assert (first, second) == (True, False)
+    with tried(path) as again:
+        assert again
