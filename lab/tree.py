@@ -26,10 +26,19 @@ SECURITY_MIRROR = "http://deb.debian.org/debian-security"
 
 BASE = ("systemd", "systemd-sysv", "dbus", "iproute2", "iputils-ping", "ethtool", "procps", "kmod", "less", "nftables", "openssh-server")
 ROLE = ("python3", "python3-apt", "python3-pyroute2", "clang", "bpftool", "libbpf-dev", "libbpf1")
-SERVER = ("kamailio",)
+SERVER = ("kamailio", "kamailio-python3-modules", "fail2ban")
+MONITORING = ("prometheus", "prometheus-node-exporter")
 OUTSIDE = ("sip-tester", "sipsak", "sipvicious", "nmap", "tcpdump", "hping3", "netcat-openbsd", "python3-scapy")
 
-DISABLED = ("kamailio.service", "nftables.service", "e2scrub_reap.service", "ssh.socket")
+DISABLED = (
+    "kamailio.service",
+    "fail2ban.service",
+    "prometheus.service",
+    "prometheus-node-exporter.service",
+    "nftables.service",
+    "e2scrub_reap.service",
+    "ssh.socket",
+)
 MASKED = (
     "apt-daily.timer",
     "apt-daily-upgrade.timer",
@@ -56,7 +65,7 @@ class Recipe:
     """What goes into a tree; its hash is the tree's name."""
 
     suite: str
-    packages: tuple[str, ...] = BASE + ROLE + SERVER + OUTSIDE
+    packages: tuple[str, ...] = BASE + ROLE + SERVER + MONITORING + OUTSIDE
     disabled: tuple[str, ...] = DISABLED
     masked: tuple[str, ...] = MASKED
     format: int = 1

@@ -88,6 +88,20 @@ COMMANDS: t.Dict[str, Command] = {
         ((("mode",), {"choices": ["on", "off", "managed"], "help": "managed: as the play says, again"}),),
     ),
     "watch": Command("restore interfaces that come back, as soon as they do; what vos-fastpath-watch.service runs", "_command_watch"),
+    "metrics": Command(
+        "print the facts as Prometheus reads them",
+        "_command_metrics",
+        ((("--output",), {"metavar": "FILE", "help": "write them there, as a whole, for the textfile collector of node_exporter"}),),
+    ),
+    "serve": Command(
+        "be the hook for SIP servers and fail2ban; started by vos-fastpath-hook.socket",
+        "_command_serve",
+        (
+            (("--lists",), {"nargs": "+", "choices": ("allow", "block"), "default": ["allow", "block"], "help": "what callers may do"}),
+            (("--max-seconds",), {"type": int, "default": 86400, "metavar": "N", "help": "the longest time they may say"}),
+            (("--max-entries",), {"type": int, "default": 100000, "metavar": "N", "help": "how many entries there can be at once"}),
+        ),
+    ),
 }
 
 

@@ -23,6 +23,16 @@ from ansible_collections.vos.fastpath.plugins.module_utils._restore import COUNT
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Systemd
 from ansible_collections.vos.fastpath.plugins.module_utils._units import instance, unit_files
+from ansible_collections.vos.fastpath.plugins.module_utils._units_more import (
+    ARGUMENTS,
+    HOOK_SERVICE,
+    METRICS_SERVICE,
+    RUN,
+    STARTED,
+    all_units,
+    metrics_file,
+    more_units,
+)
 
 __all__ = ("ARGUMENT_SPEC", "Places", "host_task")
 
@@ -30,6 +40,7 @@ ARGUMENT_SPEC: t.Dict[str, t.Any] = {
     "interfaces": {"type": "list", "elements": "str", "aliases": ["interface"]},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "verify_interval": {"type": "int", "default": 60},
+    **ARGUMENTS,
     "packed": {"type": "str", "no_log": True},  # much, and nothing for the journal
 }
 
@@ -45,6 +56,7 @@ class Places(t.NamedTuple):
     zsh: str = "/usr/local/share/zsh/site-functions/_vos-fastpath"
     units: str = "/etc/systemd/system"
     counters: str = COUNTERS
+    run: str = RUN
 
 
 def host_task(
@@ -77,21 +89,26 @@ def _install(
     if not 10 <= params["verify_interval"] <= 86400:
         reason = "it has to be 10 to 86400 seconds"
         raise FastpathError("verify_interval: %d" % params["verify_interval"], reason, "The default is 60")
+    more = more_units(places.command, params)
     actions = []
     if not saved.installed():
         actions.append("make %s" % saved.folder)
         if not check:
             saved.install({name: _in_kernel(kernel, name) for name in LISTS})
+    old = _stale_metrics(params["metrics_file"], places)
+    actions += _take_away([name for name in all_units() if name not in more], systemd, places, check) + _delete(old, check)
     command = _install_command(_zipapp.unpack(params["packed"]), places, check)
-    units = unit_files(places.command, params["verify_interval"])
-    texts = {os.path.join(places.units, name): text for name, text in units.items()}
+    always = unit_files(places.command, params["verify_interval"])
+    texts = {os.path.join(places.units, name): text for name, text in {**always, **more}.items()}
     changed = [os.path.basename(path) for path in _write_texts(texts, saved, check)]
     texts = {places.manual: manual(), places.bash: bash_completion(), places.zsh: zsh_completion()}
     actions += command + ["install %s" % path for path in _write_texts(texts, saved, check)]
     actions += ["install the unit %s" % name for name in changed]
-    enabled = list(units)[:2]
+    enabled = list(always)[:2] + [name for name in STARTED if name in more]
     stale = {unit for unit in enabled if unit in changed or command and unit.endswith(".service")}
-    return actions + _enable(enabled, params["interfaces"] or [], bool(changed), stale, systemd, places, check)
+    hook = systemd.active([HOOK_SERVICE]) if systemd.runs() and (command or HOOK_SERVICE in changed) else []
+    actions += _enable(enabled, params["interfaces"] or [], bool(changed), stale, systemd, places, check)
+    return actions + _renew(hook, systemd, check)
 
 
 def _install_command(sources: t.Mapping[str, bytes], places: Places, check: bool) -> t.List[str]:
@@ -170,6 +187,44 @@ def _enable(
     return ["%s %s" % (verb, unit) for verb, some in done.items() for unit in some]
 
 
+def _renew(units: t.Sequence[str], systemd: Systemd, check: bool) -> t.List[str]:
+    """Start anew what runs for long, and would go on with the old command."""
+    if units and not check:
+        systemd.restart(units)
+    return ["restart %s" % unit for unit in units]
+
+
+def _take_away(units: t.Sequence[str], systemd: Systemd, places: Places, check: bool) -> t.List[str]:
+    """Remove units that are not wanted any more."""
+    there = [name for name in units if os.path.lexists(os.path.join(places.units, name))]
+    if not there:
+        return []
+    enabled = systemd.enabled(there)
+    if not check:
+        if systemd.runs():
+            systemd.stop(there)
+        if enabled:
+            systemd.disable(enabled)
+        for name in there:
+            os.unlink(os.path.join(places.units, name))
+        if systemd.runs():
+            systemd.reload()
+    return ["disable %s" % name for name in enabled] + ["remove the unit %s" % name for name in there]
+
+
+def _stale_metrics(wanted: t.Optional[str], places: Places) -> t.List[str]:
+    """Return the metrics that nobody will write any more: Prometheus would take them for new ones."""
+    path = metrics_file(_files.read(os.path.join(places.units, METRICS_SERVICE)) or "")
+    return [path] if path is not None and path != wanted and os.path.lexists(path) else []
+
+
+def _delete(paths: t.Sequence[str], check: bool) -> t.List[str]:
+    if not check:
+        for path in paths:
+            _files.remove(path)
+    return ["remove %s" % path for path in paths]
+
+
 def _instances(places: Places) -> t.List[str]:
     """Return the units of interfaces that are enabled."""
     links = glob.glob(os.path.join(glob.escape(places.units), "*.wants", "vos-fastpath@*.service"))
@@ -177,12 +232,14 @@ def _instances(places: Places) -> t.List[str]:
 
 
 def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.List[str]:
+    stale = _stale_metrics(None, places)
+    actions = _take_away(all_units(), systemd, places, check) + _delete(stale, check)
     units = unit_files("", 0)
     files = [os.path.join(places.units, name) for name in units]
     files += [places.command, places.manual, places.bash, places.zsh, places.counters]
     files = [path for path in files if os.path.lexists(path)]
     enabled = systemd.enabled([name for name in units if "@" not in name]) + _instances(places)
-    actions = ["disable %s" % unit for unit in enabled] + ["remove %s" % path for path in files]
+    actions += ["disable %s" % unit for unit in enabled] + ["remove %s" % path for path in files]
     if saved.installed():
         actions.append("remove %s" % saved.folder)
     if actions and not check:
@@ -196,6 +253,7 @@ def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.Li
         saved.remove()
         if systemd.runs():
             systemd.reload()
-        with contextlib.suppress(OSError):
-            os.rmdir(os.path.dirname(places.counters))
+        for folder in (os.path.dirname(places.counters), places.run):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)
     return actions

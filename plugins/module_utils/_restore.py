@@ -29,7 +29,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, 
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
-__all__ = ("COUNTERS", "Report", "bring_back", "count_repairs", "effective_entries", "read_repairs")
+__all__ = ("COUNTERS", "Report", "bring_back", "count_repairs", "effective_entries", "last_look", "read_repairs")
 
 COUNTERS = "/var/lib/vos-fastpath/drift.json"
 _SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
@@ -145,16 +145,27 @@ def _words(error: Exception) -> str:
 
 
 def count_repairs(report: Report, path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
-    """Add what was repaired to the counters that outlive a reboot, and return them."""
+    """Add what was repaired to the counters that outlive a reboot, and return them. The time of the file is that of the last look."""
     path = path or COUNTERS
     counters = read_repairs(path)
     for each in report.repaired:
         counters["repairs"][each.kind] = counters["repairs"].get(each.kind, 0) + 1
     if report.repaired:
         counters["last"] = time.time()
+    if report.repaired or not os.path.exists(path):
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         _files.write(path, json.dumps(counters, indent=2, sort_keys=True) + "\n")
+    else:
+        os.utime(path)
     return counters
+
+
+def last_look(path: t.Optional[str] = None) -> t.Optional[float]:
+    """Return when everything was last compared and repaired (seconds since 1970); V(none) before the first time."""
+    try:
+        return os.stat(path or COUNTERS).st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def read_repairs(path: t.Optional[str] = None) -> t.Dict[str, t.Any]:

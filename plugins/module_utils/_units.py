@@ -12,14 +12,14 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import FOLDER
 
-__all__ = ("SERVERS", "escape", "instance", "unit_files")
+__all__ = ("SANDBOX", "SERVERS", "escape", "instance", "unit_files")
 
 SERVERS = ("kamailio.service", "opensips.service", "freeswitch.service", "asterisk.service")
 """They start when the filter is attached."""
 
 _PLAIN = frozenset(string.ascii_letters + string.digits + ":_.")
 
-_SANDBOX = """\
+SANDBOX = """\
 # CAP_SYS_ADMIN: the kernel opens programs and maps by their numbers only with it; CAP_BPF and CAP_PERFMON are within it.
 CapabilityBoundingSet=CAP_SYS_ADMIN CAP_NET_ADMIN
 LimitMEMLOCK=infinity
@@ -44,7 +44,7 @@ RestrictSUIDSGID=yes
 SystemCallArchitectures=native
 SystemCallFilter=@system-service bpf
 UMask=0022
-"""
+""".format(folder=FOLDER)
 
 _INTERFACE = """\
 [Unit]
@@ -112,8 +112,7 @@ WantedBy=timers.target
 
 def unit_files(command: str, interval: int) -> t.Dict[str, str]:
     """Return the units by name; the first ones are those to be enabled, of the template its instances."""
-    words = {"command": command, "folder": FOLDER, "interval": str(interval), "servers": " ".join(SERVERS)}
-    words["sandbox"] = _SANDBOX.format(**words)
+    words = {"command": command, "folder": FOLDER, "interval": str(interval), "servers": " ".join(SERVERS), "sandbox": SANDBOX}
     return {
         "vos-fastpath-verify.timer": _TIMER.format(**words),
         "vos-fastpath-watch.service": _WATCH.format(**words),

@@ -45,6 +45,42 @@ options:
     description: Seconds between two comparisons of the host with what it is to have, 10 to 86400.
     type: int
     default: 60
+  metrics_file:
+    description:
+      - Where C(vos-fastpath-metrics.timer) writes the facts as Prometheus reads them, for the textfile collector of node_exporter; a whole
+        path that ends in C(.prom). Without it there is no such timer.
+      - The folder has to be there, and to belong to root alone. Debian's is C(/var/lib/prometheus/node-exporter).
+      - The metrics and the alerts for them are described in docs/metrics.md of this collection.
+    type: path
+  metrics_interval:
+    description: Seconds between two times that they are written, at least 1.
+    type: int
+    default: 30
+  hook:
+    description:
+      - Whether other programs can allow and block sources for a time, by the sockets C(/run/vos-fastpath/hook.sock) (connections, each line is
+        answered) and C(/run/vos-fastpath/hook.dgram) (datagrams, nobody is answered). See docs/hooks.md of this collection.
+      - What they say is kept apart from the lists that Ansible manages, as what is said by hand.
+    type: bool
+    default: false
+  hook_group:
+    description: The group whose members may use the sockets, with mode 0660; that of the SIP server, C(kamailio) for example. It has to exist.
+    type: str
+    default: root
+  hook_lists:
+    description: What they may do.
+    type: list
+    elements: str
+    choices: [allow, block]
+    default: [allow, block]
+  hook_max_seconds:
+    description: The longest time they may say.
+    type: int
+    default: 86400
+  hook_max_entries:
+    description: How many entries made on the host there can be at once before hooks may make no more.
+    type: int
+    default: 100000
   packed:
     description: The command as the action plugin sends it. Leave it out.
     type: str
@@ -57,6 +93,16 @@ EXAMPLES = r"""
   vos.fastpath.xdp_host:
     interfaces:
       - enp1s0
+
+- name: Have it tell Prometheus, and let Kamailio allow who has registered
+  vos.fastpath.xdp_host:
+    interfaces:
+      - enp1s0
+    metrics_file: /var/lib/prometheus/node-exporter/vos_fastpath.prom
+    hook: true
+    hook_group: kamailio
+    hook_lists:
+      - allow
 
 - name: Remove the command, the units and what was saved
   vos.fastpath.xdp_host:

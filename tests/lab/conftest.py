@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +31,17 @@ class Lab:
     def on(self, host: str, script: str, check: bool = True) -> str:
         """What a shell script prints in a host."""
         return self("exec", host, "--", "sh", "-c", script, check=check).stdout.strip()
+
+    def put(self, host: str, path: str, text: str) -> None:
+        """Write a file in a host."""
+        self.on(host, f"mkdir -p {os.path.dirname(path)} && printf %s {shlex.quote(text)} > {path}")
+
+    def until(self, host: str, script: str, expected: str, seconds: float = 30.0) -> None:
+        """Wait until a shell script prints this in a host."""
+        deadline = time.monotonic() + seconds
+        while (found := self.on(host, script, check=False)) != expected:
+            assert time.monotonic() < deadline, f"{script} prints {found!r} instead of {expected!r}"
+            time.sleep(0.2)
 
     def ansible(self, program: str, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """``ansible… -i lab/inventory ARGUMENTS``."""
@@ -114,6 +127,17 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 def lab_of_its_own(tmp_path: Path) -> Iterator[Lab]:
     """No lab yet; whatever the test starts is taken down."""
     it = Lab(tmp_path / "run")
+    yield it
+    it("down")
+
+
+@pytest.fixture(scope="session")
+def protected(tmp_path_factory: pytest.TempPathFactory, collections_path: Path) -> Iterator[Lab]:
+    """A lab of one SBC with the role on it, with metrics and with the hook, for Kamailio and fail2ban."""
+    it = Lab(tmp_path_factory.mktemp("protected") / "run")
+    it("up", "--sbcs", "1")
+    variables = {"vos_fastpath_metrics": True, "vos_fastpath_metrics_interval": 1, "vos_fastpath_hook": True, "vos_fastpath_hook_group": "kamailio"}
+    it.ansible("ansible-playbook", "site.yml", "-e", json.dumps(variables))
     yield it
     it("down")
 

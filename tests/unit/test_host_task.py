@@ -85,6 +85,7 @@ class Host:
             str(folder / "zsh" / "_vos-fastpath"),
             str(folder / "units"),
             str(folder / "var" / "drift.json"),
+            str(folder / "run"),
         )
         self.systemd = FakeSystemd(folder / "units")
 
@@ -146,6 +147,71 @@ def test_lists_that_are_there_already_are_adopted(host: Host) -> None:
     host()
     assert (count(host.saved.entries("allow").wanted), count(host.saved.entries("block").wanted)) == (2, 1)
     assert all(host.saved.entries("block").wanted["hosts_v4"].values())
+
+
+def test_metrics_and_hook_come_and_go(host: Host) -> None:
+    plain = host()
+    before = host.files()
+    file = host.root / "metrics" / "vos_fastpath.prom"
+    file.parent.mkdir(mode=0o755)
+    wanted = {"metrics_file": str(file), "hook": True, "hook_group": "kamailio"}
+    tried = host(check=True, **wanted)
+    done = host(**wanted)
+    assert (done, host(**wanted)["changed"]) == (tried, False)
+    assert [action for action in done["actions"] if not action.startswith("install")] == [
+        "enable vos-fastpath-metrics.timer", "enable vos-fastpath-hook.socket", "start vos-fastpath-metrics.timer", "start vos-fastpath-hook.socket"
+    ]  # fmt: skip
+    file.write_text("vos_fastpath_attached 1\n")
+    tried = host(check=True)
+    assert file.exists()
+    assert host() == tried
+    assert "disable vos-fastpath-hook.socket" in tried["actions"]
+    assert f"remove {file}" in tried["actions"]
+    assert host.files() == before | {"metrics"}
+    assert plain["changed"]
+
+
+def test_metrics_that_are_written_elsewhere_are_not_left_behind(host: Host) -> None:
+    old, new = host.root / "old.prom", host.root / "new.prom"
+    host(metrics_file=str(old))
+    old.write_text("vos_fastpath_attached 1\n")
+    assert f"remove {old}" in host(metrics_file=str(new))["actions"]
+    assert not old.exists()
+
+
+def test_a_hook_that_runs_is_started_anew_with_what_changed(host: Host) -> None:
+    host(hook=True)
+    assert "restart vos-fastpath-hook.service" not in host(hook=True, hook_max_seconds=60)["actions"], "it does not run"
+    host.systemd.restart(["vos-fastpath-hook.service"])
+    host.systemd.calls.clear()
+    tried = host(check=True, hook=True, hook_max_seconds=90)
+    assert host.systemd.calls == []
+    assert host(hook=True, hook_max_seconds=90) == tried
+    assert tried["actions"] == ["install the unit vos-fastpath-hook.service", "restart vos-fastpath-hook.service"]
+    assert host.systemd.calls == [("reload",), ("restart", "vos-fastpath-hook.service")]
+
+
+def test_metrics_and_hook_are_removed_with_the_rest(host: Host) -> None:
+    before = host.files()
+    file = host.root / "vos_fastpath.prom"
+    host(hook=True, metrics_file=str(file))
+    file.write_text("vos_fastpath_attached 1\n")
+    (host.root / "run").mkdir()
+    host(state="absent")
+    assert host.files() == before - {"var"}
+    host.systemd = FakeSystemd(host.root / "units", runs=False)
+    host(hook=True)
+    host(state="absent")
+    assert not [path for path in host.files() if "hook" in path]
+    assert host.systemd.calls == []
+
+
+def test_units_that_are_not_enabled_go_too(host: Host) -> None:
+    host(hook=True)
+    host.systemd.disable(["vos-fastpath-hook.socket"])
+    assert "remove the unit vos-fastpath-hook.socket" in host()["actions"]
+    host.systemd.disable(["vos-fastpath-verify.timer", "vos-fastpath-watch.service"])
+    assert not [action for action in host(state="absent")["actions"] if action.startswith("disable")]
 
 
 def test_it_is_removed_without_a_trace(host: Host) -> None:

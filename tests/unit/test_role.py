@@ -95,6 +95,17 @@ def test_the_host_keeps_what_it_is_to_have_and_is_verified_as_often_as_said() ->
     assert OPTIONS["vos_fastpath_verify_interval"]["default"] == argument_spec("xdp_host")["verify_interval"]["default"]
 
 
+def test_metrics_and_hook_are_as_the_variables_say() -> None:
+    given, spec = arguments("present", "xdp_host"), argument_spec("xdp_host")
+    assert given["metrics_file"] == "{{ vos_fastpath_metrics | ternary(vos_fastpath_metrics_file, omit) }}"
+    names = [name for name in spec if name.startswith("hook")] + ["metrics_interval"]
+    assert len(names) == 6
+    for name in names:
+        assert given[name] == variable(name)
+        for part in ("type", "elements", "choices", "default"):
+            assert OPTIONS["vos_fastpath_" + name].get(part) == spec[name].get(part)
+
+
 def test_what_would_put_the_filter_back_is_removed_before_the_filter() -> None:
     assert arguments("absent", "xdp_host") == {"state": "absent"}
     order = [key for task in TASKS["absent"] for key in task if key.startswith("vos.fastpath.")]
