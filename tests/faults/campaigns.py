@@ -4,14 +4,18 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, HOST_MAPS, INTERFACE_MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
+from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
+from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.faults import leftovers
 from ansible_collections.vos.fastpath.tests.faults.host import BARE, BLOCKED, FILTERED, LISTED, NAME, TRUSTED, Host, listing
 from ansible_collections.vos.fastpath.tests.faults.runs import Wish, run_forked
@@ -33,6 +37,8 @@ class State(NamedTuple):
 class Campaign:
     """Two wishes, the first one fulfilled."""
 
+    turns: tuple[int, ...] = (1, 2)
+    """There and back."""
     may_be_bare = False
     """Whether on the way there may be no filter at all."""
     arriving: tuple[set[str], set[str]] = (LISTED, LISTED)
@@ -47,6 +53,9 @@ class Campaign:
             assert "msg" not in done, done["msg"]
         self._states = (self.look(), self._after(wishes[1]))
         self._after(wishes[0])
+
+    def prepare(self) -> None:
+        """Make what no wish makes."""
 
     def wish(self, turn: int) -> Wish:
         """What is wanted in this turn; the turn before wanted the other."""
@@ -126,6 +135,37 @@ class Mode(Campaign):
     may_be_bare = True
 
 
+class Migration(Campaign):
+    """The filter of an older version is there, as its modules left it; the maps have other shapes by now."""
+
+    turns = (1,)
+
+    def __init__(self, name: str, host: Host) -> None:
+        self.name = name
+        self.host = host
+        self._wishes = (host.present(), host.present())
+        self.prepare()
+        self._states = (self.look(), self._after(self._wishes[1]))
+
+    def prepare(self) -> None:
+        """Take off what is there, and put the older one there, on its own maps."""
+        kernel, config, settings = self.host.kernel, Config((5060, leftovers.MARK)), Settings(rate_burst=leftovers.MARK)
+        run_forked(self.host.absent())
+        with ExitStack() as stack, kernel.load(self.host.objects["older"], config, {}) as loaded:
+            maps = {name: stack.enter_context(kernel.map_by_fd(fd)) for name, fd in loaded.map_fds.items()}
+            maps["xdp_settings"].update(bytes(4), settings.pack())
+            kernel.pin(None, {shape.name: maps[shape.name] for shape in HOST_MAPS})
+            kernel.pin(self.host.ifindex, {shape.name: maps[shape.name] for shape in INTERFACE_MAPS})
+            kernel.attach(self.host.ifindex, "native", loaded.fd, NOTHING)
+        for wish in (listing("allow", TRUSTED), listing("block", BLOCKED)):
+            done = run_forked(wish)
+            assert done["changed"], done
+        assert self.host.arriving() == LISTED
+
+    def check(self, before: State, turn: int) -> None:
+        super().check(before, 1)
+
+
 def entries(first: int) -> list[str]:
     """Hosts and prefixes of both families, so many; of two of these lists that are apart by less some are on both."""
     kinds = (
@@ -161,6 +201,7 @@ CAMPAIGNS: dict[str, Callable[[Host], Campaign]] = {
     "upgrade": _upgrade,
     "lists": _lists_by_turns,
     "mode": _mode,
+    "migration": functools.partial(Migration, "migration"),
 }
 
 

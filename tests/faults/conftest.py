@@ -17,11 +17,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 from ansible_collections.vos.fastpath.tests.faults.host import NAME, Host
 from ansible_collections.vos.fastpath.tests.live.world import Outside, far_end, ip, leave_the_machine, settle_down
+from ansible_collections.vos.fastpath.tests.unit.objects import SMALLER
 
 _CLANG = ("clang", "-target", "bpf", "-O2", "-mcpu=v3", "-g", "-Wall", "-Wextra", "-Werror", "-DSIP_UAPI_HEADERS")
 _HEADERS = f"-I/usr/include/{platform.machine()}-linux-gnu"
-_OTHER = "#define EXPIRED_PREFIXES_MAX 4", "#define EXPIRED_PREFIXES_MAX 3"
+_OTHER = (("#define EXPIRED_PREFIXES_MAX 4", "#define EXPIRED_PREFIXES_MAX 3"),)
 """What is different in the second version: something that no packet of these tests can tell."""
+_VERSIONS: dict[str, tuple[tuple[str, str], ...]] = {"one": (), "two": _OTHER, "older": SMALLER}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,16 +36,15 @@ def private_host() -> None:
 
 @pytest.fixture(scope="session")
 def objects(root: Path, private_host: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The filter as it is, and a next version of it."""
+    """The filter as it is, a next version of it, and an older one with smaller maps."""
     folder = tmp_path_factory.mktemp("objects")
     made = {}
-    for name in ("one", "two"):
+    for name, differences in _VERSIONS.items():
         source = folder / name
         shutil.copytree(root / "files", source)
-        if name == "two":
-            text = (source / "sip_lists.h").read_text()
-            assert _OTHER[0] in text
-            (source / "sip_lists.h").write_text(text.replace(*_OTHER))
+        for now, then in differences:
+            (found,) = (path for path in source.iterdir() if now in path.read_text())
+            found.write_text(found.read_text().replace(now, then))
         made[name] = str(folder / f"{name}.bpf.o")
         subprocess.run((*_CLANG, _HEADERS, "-c", "sip_logic.bpf.c", "-o", made[name]), cwd=source, check=True)
         with Kernel().load(made[name], Config(), {}):

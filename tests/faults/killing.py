@@ -9,6 +9,7 @@ import os
 import platform
 import signal
 import struct
+import sys
 import time
 
 from ansible_collections.vos.fastpath.tests.faults.runs import Wish, forked
@@ -21,11 +22,14 @@ _RET_TRACE, _RET_ALLOW = 0x7FF00000, 0x7FFF0000
 _LOAD, _JUMP_IF_EQUAL, _RETURN = 0x20, 0x15, 0x06
 
 CALLS = {
-    # bpf, sendto, sendmsg, flock, rename, mkdir, rmdir, unlink, mkdirat, unlinkat, renameat, renameat2
-    "x86_64": (321, 44, 46, 73, 82, 83, 84, 87, 258, 263, 264, 316),
-    "aarch64": (280, 206, 211, 32, 34, 35, 38, 276),
+    # sendto, sendmsg, flock, rename, mkdir, rmdir, unlink, mkdirat, unlinkat, renameat, renameat2
+    "x86_64": (44, 46, 73, 82, 83, 84, 87, 258, 263, 264, 316),
+    "aarch64": (206, 211, 32, 34, 35, 38, 276),
 }
-"""The numbers of those that make, change, pin, attach or remove, and some that only look."""
+"""The numbers of the system calls by which a module could change what outlives it: send is attaching and detaching."""
+BPF = {"x86_64": 321, "aarch64": 280}
+COMMANDS = (2, 3, 6, 26, 27)
+"""Of bpf(2): set and delete an element, pin, set and delete many. What else it makes ends with the process."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.ptrace.argtypes = (ctypes.c_long, ctypes.c_long, ctypes.c_void_p, ctypes.c_void_p)
@@ -64,14 +68,21 @@ def kill_before_call(wish: Wish, number: int) -> bool:
 def _be_traced() -> None:
     _ptrace(_PTRACE_TRACEME, 0, 0)
     os.kill(os.getpid(), signal.SIGSTOP)
-    calls = CALLS[platform.machine()]
-    lines = [(_LOAD, 0, 0, 0)]
-    lines += [(_JUMP_IF_EQUAL, len(calls) - number, 0, call) for number, call in enumerate(calls)]
-    lines += [(_RETURN, 0, 0, _RET_ALLOW), (_RETURN, 0, 0, _RET_TRACE)]
+    lines = _filter(BPF[platform.machine()], CALLS[platform.machine()])
     code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in lines))
     program = ctypes.create_string_buffer(struct.pack("@HP", len(lines), ctypes.addressof(code)))
     if _libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, program, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl(PR_SET_SECCOMP) failed")
+
+
+def _filter(bpf: int, calls: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """Instructions of a classic BPF program on struct seccomp_data: stop at these calls, and at these commands of bpf(2)."""
+    command = 16 if sys.byteorder == "little" else 20  # the low half of args[0]
+    lines = [(_LOAD, 0, 0, 0), (_JUMP_IF_EQUAL, 0, len(COMMANDS) + 2, bpf), (_LOAD, 0, 0, command)]
+    for numbers, more in ((COMMANDS, len(calls) + 2), (calls, 1)):
+        lines += [(_JUMP_IF_EQUAL, len(numbers) - place + more - 1, 0, number) for place, number in enumerate(numbers)]
+        lines += [(_RETURN, 0, 0, _RET_ALLOW)]
+    return [*lines, (_RETURN, 0, 0, _RET_TRACE)]
 
 
 def _ptrace(request: int, pid: int, data: int) -> None:

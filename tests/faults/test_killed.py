@@ -33,6 +33,7 @@ def test_killed_at_a_random_moment(host: Host, name: str, note: Callable[[str], 
     killed = turn = 0
     while killed < MOMENTS[name]:
         turn += 1
+        campaign.prepare()
         before = campaign.look()
         killed += kill_after(campaign.wish(turn), choice.uniform(0, lasting[turn % 2]))
         campaign.check(before, turn)
@@ -45,7 +46,8 @@ def test_killed_before_each_call_that_could_change_something(campaign: Campaign,
     calls, more = 0, True
     while more:
         calls, more = calls + 1, False
-        for turn in (1, 2):
+        for turn in campaign.turns:
+            campaign.prepare()
             before = campaign.look()
             more |= kill_before_call(campaign.wish(turn), calls)
             campaign.check(before, turn)

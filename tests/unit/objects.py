@@ -85,6 +85,14 @@ SEC("xdp") int sip_logic(struct xdp_md *ctx) { return sip_config ? XDP_PASS : XD
 """,
 }
 
+SMALLER = (
+    ("METHOD_SLOTS = 16", "METHOD_SLOTS = 8"),
+    ("#define HOSTS_MAX (1 << 20)", "#define HOSTS_MAX (1 << 10)"),
+    ("#define PREFIXES_MAX (1 << 20)", "#define PREFIXES_MAX (1 << 10)"),
+    ("#define RATE_SOURCES_MAX 65536", "#define RATE_SOURCES_MAX 1024"),
+)
+"""What an older version of the filter could have had less of, in files/."""
+
 
 def compile_object(source: str, target: Path) -> str:
     """Compile C text."""

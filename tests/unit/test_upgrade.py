@@ -22,16 +22,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHI
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.live.packets import request, udp
-from ansible_collections.vos.fastpath.tests.unit.objects import compile_object
+from ansible_collections.vos.fastpath.tests.unit.objects import SMALLER, compile_object
 
 BLOCKED, NETWORKED = "198.51.100.7", "2001:db8:7::7"
-SMALLER = (
-    ("METHOD_SLOTS = 16", "METHOD_SLOTS = 8"),
-    ("#define HOSTS_MAX (1 << 20)", "#define HOSTS_MAX (1 << 10)"),
-    ("#define PREFIXES_MAX (1 << 20)", "#define PREFIXES_MAX (1 << 10)"),
-    ("#define RATE_SOURCES_MAX 65536", "#define RATE_SOURCES_MAX 1024"),
-)
-"""What an older version could have had less of."""
 
 
 @pytest.fixture(scope="module")
