@@ -182,6 +182,12 @@ def _lists_by_turns(host: Host) -> Campaign:
     return Lists("lists", host, wishes, (host.present(), listing("allow", TRUSTED)))
 
 
+def _first_and_last_entries(host: Host) -> Campaign:
+    """Tables that have no entries are not looked up: they are announced before the first, and until after the last."""
+    wishes = listing("block", BLOCKED), listing("block", BLOCKED, *entries(0))
+    return Lists("first and last entries", host, wishes, (host.present(), listing("allow", TRUSTED)))
+
+
 def _attach_and_removal(host: Host) -> Campaign:
     return AttachAndRemoval("attach and removal", host, (host.present(), host.absent()))
 
@@ -200,6 +206,7 @@ CAMPAIGNS: dict[str, Callable[[Host], Campaign]] = {
     "attach and removal": _attach_and_removal,
     "upgrade": _upgrade,
     "lists": _lists_by_turns,
+    "first and last entries": _first_and_last_entries,
     "mode": _mode,
     "migration": functools.partial(Migration, "migration"),
 }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -18,6 +19,7 @@ from ansible_collections.vos.fastpath.tests.live.world import SO_RCVBUFFORCE, Ou
 
 _PROG_LOAD, _TEST_RUN = 5, 10
 _XDP, _LIVE_FRAMES = 6, 1 << 1  # BPF_PROG_TYPE_XDP, BPF_F_TEST_XDP_LIVE_FRAMES
+_SIOCETHTOOL, _SET_GRO = 0x8946, 0x2C
 _REDIRECT = 23  # bpf_redirect()
 
 
@@ -84,6 +86,13 @@ class Server(threading.Thread):
             except TimeoutError:
                 if self._ending.is_set():
                     return
+
+
+def keep_receiving(name: str) -> None:
+    """Have a veth take redirected frames with or without a filter (GRO on): else the wire would be cut where there is none."""
+    value = ctypes.create_string_buffer(struct.pack("=II", _SET_GRO, 1))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as anything:
+        fcntl.ioctl(anything, _SIOCETHTOOL, struct.pack("16sP", name.encode(), ctypes.addressof(value)).ljust(40, b"\0"))
 
 
 def received(name: str) -> int:

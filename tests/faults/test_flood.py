@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task
-from ansible_collections.vos.fastpath.tests.faults.flood import Flood, Server, received
+from ansible_collections.vos.fastpath.tests.faults.flood import Flood, Server, keep_receiving, received
 from ansible_collections.vos.fastpath.tests.faults.host import NAME, STRANGER, Host
 from ansible_collections.vos.fastpath.tests.faults.runs import run
 from ansible_collections.vos.fastpath.tests.live.packets import request, udp
@@ -74,6 +74,7 @@ def udp_errors() -> int:
 @contextmanager
 def flooded(host: Host, outside: Outside, note: Callable[[str], None]) -> Iterator[Flood]:
     """Flood the host meanwhile; afterwards what arrived, what was counted and what the interface received have to agree."""
+    keep_receiving(NAME)
     path, program = _pins.interface_path(host.ifindex, "xdp_counters"), host.program()
     before, frames, errors = counted(path), received(NAME), udp_errors()
     with Server() as server, Watch(host.ifindex) as watch:
