@@ -36,8 +36,8 @@ _REMEDY = "Run it as root; if somebody else changed something meanwhile, run it 
 class Answer(t.NamedTuple):
     """What a subcommand has to say."""
 
-    result: t.Dict[str, t.Any]
-    """For --json."""
+    result: t.Union[t.Dict[str, t.Any], t.Iterable[t.Dict[str, t.Any]]]
+    """For --json; what goes on and on says one after the other."""
     lines: t.Iterable[str]
     """For people."""
     code: int = SUCCESS
@@ -65,8 +65,46 @@ class Command(t.NamedTuple):
 
 _NAMES = (("interfaces",), {"nargs": "*", "metavar": "INTERFACE", "help": "the interfaces; without any, all that are to be filtered"})
 
+_ENTRIES = (("entries",), {"nargs": "+", "metavar": "ENTRY", "help": "an address or a prefix: 192.0.2.7, 2001:db8::/32"})
+_TIME = (("--for",), {"dest": "time", "metavar": "TIME", "help": "seconds, or with m, h, d, w: 90, 5m, 2h, 1d; without it, for good"})
+_COMMENT = (("--comment",), {"default": "", "metavar": "TEXT", "help": "why"})
+
 COMMANDS: t.Dict[str, Command] = {
     "status": Command("say whether each interface is filtered as it is to be, and what was changed by hand", "_command_status"),
+    "stats": Command(
+        "what the filters counted; with rates, once or live",
+        "_command_stats",
+        (
+            _NAMES,
+            (("--interval",), {"type": float, "default": 0.0, "metavar": "SECONDS", "help": "count for so long, and tell rates"}),
+            (
+                ("--watch",),
+                {"type": float, "nargs": "?", "const": 2.0, "metavar": "SECONDS", "help": "go on, every 2 seconds or as said"},
+            ),
+        ),
+    ),
+    "top": Command(
+        "the sources that are dropped most",
+        "_command_stats",
+        (_NAMES, (("--number",), {"type": int, "default": 10, "metavar": "N", "help": "so many; 10 by default"})),
+    ),
+    "allow": Command("put sources on the allowlist", "_command_lists", (_ENTRIES, _TIME, _COMMENT)),
+    "block": Command(
+        "put sources on the blocklist",
+        "_command_lists",
+        (_ENTRIES, _TIME, _COMMENT, (("--force",), {"action": "store_true", "help": "even the address that you are connected from"})),
+    ),
+    "unallow": Command("take sources off the allowlist, what the play manages included", "_command_lists", (_ENTRIES,)),
+    "unblock": Command("take sources off the blocklist, what the play manages included", "_command_lists", (_ENTRIES,)),
+    "list": Command(
+        "the entries, with who put them there",
+        "_command_lists",
+        (
+            (("list",), {"nargs": "?", "choices": ("allow", "block"), "help": "one of the lists; without it both"}),
+            (("--local",), {"action": "store_true", "help": "only what was changed on this host"}),
+            (("--covering",), {"metavar": "ADDRESS", "help": "only what an address falls under"}),
+        ),
+    ),
     "verify": Command(
         "compare interfaces, settings and lists with what is saved; exit with 3 where they differ",
         "_command_change",
@@ -150,8 +188,11 @@ def _saved() -> t.Any:
 
 
 def _say(answer: Answer, as_json: bool) -> None:
-    if as_json:
+    if as_json and isinstance(answer.result, dict):
         print(json.dumps(answer.result, indent=2, sort_keys=True), flush=True)
+    elif as_json:
+        for result in answer.result:  # again and again: a line for each
+            print(json.dumps(result, sort_keys=True), flush=True)
     else:
         for line in answer.lines:
             print(line, flush=True)  # some lines take long to come

@@ -22,6 +22,9 @@ _FILES = (
 )
 _NIGHT = (
     ("Is this host protected?", "vos-fastpath status"),
+    ("A customer can't call: is he dropped, and why?", "vos-fastpath top"),
+    ("Is he on a list?", "vos-fastpath list --covering 192.0.2.7"),
+    ("Let him through now, for two hours:", "vos-fastpath allow 192.0.2.7 --for 2h --comment 'ticket 4711'"),
     ("Stop dropping anything, go on counting:", "vos-fastpath audit on"),
     ("Take the filter off altogether:", "vos-fastpath detach"),
     ("And put it back:", "vos-fastpath attach"),
