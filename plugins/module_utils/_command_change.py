@@ -16,7 +16,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils._command import DIFFE
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, count_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._restore import (
+    Report,
+    bring_back,
+    count_repairs,
+    lists_are_due,
+    lists_were_compared,
+)
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._who import who
 
@@ -29,7 +35,11 @@ def verify_command(call: Call) -> Answer:
     """What differs; with --repair what did, and what still does."""
     repair = call.options.repair
     with locked(LOCK):
-        report = bring_back(call.kernel, call.saved, check=not repair)
+        lists = not repair or lists_are_due(call.kernel)
+        begin = time.monotonic()
+        report = bring_back(call.kernel, call.saved, check=not repair, lists=lists)
+        if repair and lists:
+            lists_were_compared(call.kernel, time.monotonic() - begin)
         counters = count_repairs(report) if repair else {}
         if repair:
             call.saved.local.compact()

@@ -29,9 +29,21 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, 
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
-__all__ = ("COUNTERS", "Report", "bring_back", "count_repairs", "effective_entries", "last_look", "read_repairs")
+__all__ = (
+    "COUNTERS",
+    "Report",
+    "bring_back",
+    "count_repairs",
+    "effective_entries",
+    "last_look",
+    "lists_are_due",
+    "lists_were_compared",
+    "read_repairs",
+)
 
 COUNTERS = "/var/lib/vos-fastpath/drift.json"
+COMPARED = "/run/vos-fastpath.compared"
+_SHARE = 100  # comparing a million entries takes seconds: it may take a hundredth of the time
 _SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
 
 
@@ -175,3 +187,21 @@ def read_repairs(path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
         return {"repairs": {str(key): int(number) for key, number in found.get("repairs", {}).items()}, "last": found.get("last")}
     except (ValueError, TypeError, AttributeError):
         return {"repairs": {}, "last": None}  # it only counts: a broken one is no reason not to repair
+
+
+def lists_are_due(kernel: Kernel, path: t.Optional[str] = None) -> bool:
+    """Whether the lists are to be compared again: small ones each time, large ones at times, and where their sizes changed."""
+    when, took, gate = ((_files.read(path or COMPARED) or "") + "\n\n").split("\n")[:3]
+    try:
+        return gate != _gate(kernel) or time.monotonic() - float(when) >= _SHARE * float(took)
+    except ValueError:
+        return True
+
+
+def lists_were_compared(kernel: Kernel, took: float, path: t.Optional[str] = None) -> None:
+    """Remember when this was, and what it took."""
+    _files.write(path or COMPARED, "%f\n%f\n%s\n" % (time.monotonic(), took, _gate(kernel)), 0o600)
+
+
+def _gate(kernel: Kernel) -> str:
+    return (_lists.read_gate(kernel) or b"").hex() or "none"

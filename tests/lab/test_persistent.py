@@ -97,8 +97,8 @@ def test_after_a_reboot_the_filter_is_there_before_the_server_answers(fleet: Any
     fleet.on("peer", start % ANSWERED + "\nfor i in $(seq 300); do [ -s /tmp/answered ] && exit 0; sleep 0.1; done; exit 1")
     reboot(fleet, "sbc1")
     booted = int(fleet.on("sbc1", "systemctl show -P UserspaceTimestampMonotonic")) / 1e6
-    said = fleet.on("peer", f"for i in $(seq 300); do tail -1 /tmp/answered | grep -q . && awk 'END {{ exit $1 < {booted} }}' /tmp/answered && break; sleep 0.1; done"
-                            "; kill $(cat /tmp/answered.pid); cat /tmp/answered")  # fmt: skip
+    came = f"awk -v b={booted} '$1 > b {{ found = 1 }} END {{ exit !found }}' /tmp/answered"
+    said = fleet.on("peer", f"for i in $(seq 300); do {came} && break; sleep 0.1; done; kill $(cat /tmp/answered.pid); cat /tmp/answered")
     answered = min(float(line) for line in said.splitlines() if float(line) > booted)
     lines = fleet.on("sbc1", "journalctl -b -o json --no-pager -u 'vos-fastpath@*'").splitlines()
     [attached] = [

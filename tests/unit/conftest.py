@@ -161,6 +161,7 @@ def commander(
     for unit in (_command_change, _command_lists, _command_watch):
         monkeypatch.setattr(unit, "LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(_restore, "COUNTERS", str(tmp_path / "var" / "drift.json"))
+    monkeypatch.setattr(_restore, "COMPARED", str(tmp_path / "compared"))
     monkeypatch.delenv("JOURNAL_STREAM", raising=False)
     found = Commander(kernel, saved, capsys)
     found.protect(filter_object, "eth0", "br0")

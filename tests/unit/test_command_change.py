@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils import _restore
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
+from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
 
@@ -45,7 +47,6 @@ def test_verify_leaves_another_program_where_it_is(commander: Commander, monkeyp
 def test_verify_says_what_expired(commander: Commander) -> None:
     commander.saved.local.record([Note("block", "192.0.2.9", True, 1.0)])
     from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-    from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
 
     current, prefix = _lists.read(commander.kernel), parse_prefix("192.0.2.9")
     wanted = {table: {prefix.key: 5} if table == prefix.table else {} for table in current}
@@ -129,3 +130,26 @@ def test_only_what_is_to_be_filtered_can_be_changed(commander: Commander, tmp_pa
     commander.saved = Saved(str(tmp_path / "nothing"))
     assert commander("audit", "on") == (1, [])
     assert "interfaces: none is to be filtered on this host. Run the play" in commander.errors
+
+
+def test_large_lists_are_compared_at_times_and_where_their_sizes_changed(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    commander("verify", "--repair")
+    assert _restore.lists_are_due(commander.kernel), "comparing was quick: the next time again"
+    _restore.lists_were_compared(commander.kernel, 3.0)
+    assert not _restore.lists_are_due(commander.kernel)
+    with commander.kernel.host_map("hosts_v4") as table:
+        table.delete(parse_prefix("192.0.2.1").key)
+    assert commander("verify", "--repair") == (0, ["all is as it is to be"])
+    assert commander("verify")[0] == 3, "who asks by hand is told"
+    was = _restore._SHARE
+    monkeypatch.setattr(_restore, "_SHARE", 0)
+    assert commander("verify", "--repair")[1] == ["repaired: allowlist: 1 entries are not as they are to be"]
+    monkeypatch.setattr(_restore, "_SHARE", was)
+    _restore.lists_were_compared(commander.kernel, 3.0)
+    with commander.kernel.host_map("list_gate") as gate:
+        gate.update(bytes(4), bytes(24))
+    assert _restore.lists_are_due(commander.kernel)
+    Path(_restore.COMPARED).write_text("nonsense\n\n" + _restore._gate(commander.kernel))
+    assert _restore.lists_are_due(commander.kernel)
+    commander.kernel.forget()
+    assert _restore._gate(commander.kernel) == "none"
