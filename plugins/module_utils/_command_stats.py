@@ -11,6 +11,7 @@ import sys
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._stats_summary import summary
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
 
 __all__ = ("stats_command", "top_command")
@@ -21,21 +22,17 @@ _CLEAR = "\x1b[H\x1b[2J"
 def stats_command(call: Call) -> Answer:
     """Counters, with rates where an interval is given; again and again with --watch."""
     if call.options.watch is None:
-        found = _asked(call, call.options.interval, 0)
-        return Answer(_facts(found), found["summary"])
+        facts = _asked(call, call.options.interval, 0)
+        return Answer(facts, summary(facts))
     rounds = _rounds(call, max(call.options.watch, 0.1))
     if call.options.json:
-        return Answer(map(_facts, rounds), ())
+        return Answer(rounds, ())
     return Answer({}, _screens(rounds))
 
 
 def _asked(call: Call, interval: float, top: int) -> t.Dict[str, t.Any]:
     params = {"interfaces": call.options.interfaces or None, "interval": interval, "top": top, "reset": False, "query": None}
-    return stats_task(params, False, call.kernel)
-
-
-def _facts(found: t.Dict[str, t.Any]) -> t.Dict[str, t.Any]:
-    facts: t.Dict[str, t.Any] = found["ansible_facts"]["vos_fastpath"]
+    facts: t.Dict[str, t.Any] = stats_task(params, False, call.kernel)["ansible_facts"]["vos_fastpath"]
     return facts
 
 
@@ -45,14 +42,13 @@ def _rounds(call: Call, interval: float) -> t.Iterator[t.Dict[str, t.Any]]:
 
 
 def _screens(rounds: t.Iterable[t.Dict[str, t.Any]]) -> t.Iterator[str]:
-    for found in rounds:
-        lines: t.List[str] = found["summary"]
-        yield (_CLEAR if sys.stdout.isatty() else "") + "\n".join(lines)
+    for facts in rounds:
+        yield (_CLEAR if sys.stdout.isatty() else "") + "\n".join(summary(facts))
 
 
 def top_command(call: Call) -> Answer:
     """The sources that are dropped most, of all interfaces."""
-    facts = _facts(_asked(call, 0.0, call.options.number))
+    facts = _asked(call, 0.0, call.options.number)
     sources = [{**source, "interface": name} for name, found in facts["interfaces"].items() for source in found.get("top_sources", ())]
     sources.sort(key=lambda source: -source["packets"])
     del sources[call.options.number:]

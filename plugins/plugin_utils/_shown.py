@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.plugin_utils._summary import summary
+from ansible_collections.vos.fastpath.plugins.module_utils._stats_summary import summary
 
 __all__ = ("shown",)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.plugin_utils._summary import summary
+from ansible_collections.vos.fastpath.plugins.module_utils._stats_summary import summary
 
 NO_LISTS = {"lists": {"allow": 0, "block": 0}, "tables": {"hosts_v4": {"entries": 0, "capacity": 1 << 20, "fill": 0.0}}}
 
