@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""playbooks/comparison_run.yml on the lab: what it finds is what it leaves, whether it gets to its end or not."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+HOST = "sbc2"
+"""It has an interface that takes native XDP and one that doesn't."""
+
+STATE = """
+for name in enp1s0 br-sip; do ip -d link show $name | grep -o 'xdp[a-z]* \\|tag [0-9a-f]*' | sort; done
+ls -d /sys/fs/bpf/vos_fastpath /var/lib/vos-fastpath /etc/vos-fastpath 2>/dev/null
+vos-fastpath --json list 2>/dev/null
+cat /etc/vos-fastpath/*.json /etc/vos-fastpath/*.list /etc/vos-fastpath/local/* 2>/dev/null
+true
+"""
+
+
+def run(lab, folder, *arguments: str, check: bool = True):
+    """The playbook on one host, with little traffic."""
+    little = ("-e", "comparison_seconds=2", "-e", "comparison_scan_rate=10", "-e", f"comparison_reports={folder}")
+    return lab.ansible("ansible-playbook", "playbooks/comparison_run.yml", "-e", f"vos_fastpath_hosts={HOST}", *little, *arguments, check=check)
+
+
+def site(lab, *arguments: str) -> None:
+    lab.ansible("ansible-playbook", "site.yml", "--limit", HOST, *arguments)
+
+
+def data(folder) -> dict:
+    (path,) = folder.glob("*.json")
+    return json.loads(path.read_text())
+
+
+def test_a_host_that_had_nothing_has_nothing_afterwards_and_the_filter_was_seen_to_work(lab, tmp_path):
+    before = lab.on(HOST, STATE)
+    run(lab, tmp_path, "-e", "comparison_call_rate=2")
+    assert lab.on(HOST, STATE) == before
+    found = data(tmp_path)
+    assert [check["sentence"] for check in found["checks"] if not check["ok"]] == []
+    protected = found["run"]["phases"][1]
+    for name, mode in (("enp1s0", "native"), ("br-sip", "generic")):
+        first, last = (protected[when][HOST][name]["xdp"] for when in ("before", "after"))
+        assert last["mode"] == mode
+        assert last["counters"][0] - first["counters"][0] >= 40
+        assert last["counters"][2] > first["counters"][2]
+    assert {path.suffix for path in tmp_path.iterdir()} == {".md", ".html", ".json", ".svg"}
+
+
+@pytest.fixture
+def protected(lab):
+    """A host with a filter and settings of its own."""
+    site(lab, "-e", '{"vos_fastpath_ports": [5060, 5070], "vos_fastpath_blocklist": ["192.0.2.0/24"]}')
+    yield
+    site(lab, "-e", "vos_fastpath_state=absent")
+
+
+def test_a_filter_that_was_there_is_there_afterwards_with_its_settings_and_lists(lab, tmp_path, protected):
+    before = lab.on(HOST, STATE)
+    run(lab, tmp_path)
+    assert lab.on(HOST, STATE) == before
+    attached = data(tmp_path)["run"]["phases"][1]["after"][HOST]
+    assert {link["xdp"]["mode"] for link in attached.values()} == {"native", "generic"}
+
+
+def test_it_is_put_back_as_well_where_the_run_breaks_off(lab, tmp_path, protected):
+    before = lab.on(HOST, STATE)
+    broken = run(lab, tmp_path, "-e", "comparison_scan_rate=none", check=False)
+    assert broken.returncode != 0
+    assert lab.on(HOST, STATE) == before
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_program_is_not_touched(lab, tmp_path):
+    lab.on(HOST, "printf 'int p(void *c){return 2;}char l[]__attribute__((section(\"license\")))=\"GPL\";' >/root/p.c")
+    lab.on(HOST, "clang -target bpf -O2 -c -x c /root/p.c -o /root/p.o && ip link set enp1s0 xdpgeneric obj /root/p.o sec .text")
+    try:
+        before = lab.on(HOST, STATE)
+        refused = run(lab, tmp_path, check=False)
+        assert refused.returncode != 0
+        assert "that is not this collection's" in refused.stdout
+        assert lab.on(HOST, STATE) == before
+    finally:
+        lab.on(HOST, "ip link set enp1s0 xdpgeneric off; rm /root/p.[co]")
+
+
+def test_without_sources_it_says_what_is_missing(lab, tmp_path):
+    run(lab, tmp_path, "--limit", HOST)
+    (path,) = tmp_path.glob("*.md")
+    assert "the inventory has no group `traffic_sources`" in path.read_text()
