@@ -38,7 +38,8 @@ def comparison(measured: dict[str, Any]) -> model.Comparison:
     first = {host: facts["phases"][PHASES[0]]["before"] for host, facts in hosts.items()}
     return model.Comparison(
         started=measured["started"],
-        inventory=measured["inventory"],
+        inventory=Path(measured["inventory"]).name,
+        note=measured.get("note", ""),
         lab=False,
         systems={host: model.system(probe) for host, probe in first.items()},
         phases=(baseline, protected, after),
@@ -47,8 +48,8 @@ def comparison(measured: dict[str, Any]) -> model.Comparison:
         stats={host: facts["stats"] for host, facts in hosts.items()},
         watched=(),
         seconds={},
-        attach="xdp_attach, with the settings of the inventory, or those that were found",
-        unload="xdp_attach, state=absent",
+        attach="vos.fastpath.xdp_attach: {interfaces: …, mode: auto}",
+        unload="vos.fastpath.xdp_attach: {interfaces: …, state: absent}",
         restored=_restored(hosts),
     )
 

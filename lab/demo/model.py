@@ -148,6 +148,8 @@ class Comparison:
     attach: str = "ansible-playbook -i INVENTORY site.yml"
     unload: str = "ansible-playbook -i INVENTORY site.yml -e vos_fastpath_state=absent"
     """What attached the filter and took it off, in words for the reader."""
+    note: str = ""
+    """What a reader should know of the machines."""
     restored: str = ""
     """What became of the state that was found; empty where the run does not put one back."""
 

@@ -46,6 +46,8 @@ def _head(run: Comparison) -> str:
         f"**Hosts:** {', '.join(run.systems)}: {'; '.join(systems)}",
         f"**Inventory:** {'the lab of this machine' if run.lab else run.inventory}",
     ]
+    if run.note:
+        lines.append(f"**Note:** {run.note}")
     return "# vos-fastpath — Comparison Run Results\n\n" + "  \n".join(lines)
 
 
