@@ -53,4 +53,4 @@ def _passed() -> t.List[socket.socket]:
 
 
 def _log(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    sys.stderr.write(text + "\n")
