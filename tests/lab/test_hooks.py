@@ -15,8 +15,12 @@ SBC, SCANNER = "198.19.1.1", "198.19.1.252"
 OPTIONS = f"timeout 2 sipsak -s sip:lab@{SBC} >/dev/null; echo $?"
 REGISTER = f"timeout 2 sipsak -i -U -s sip:alice@{SBC} -a %s -x %d >/dev/null 2>&1; echo $?"
 ANSWERED, SILENCE = "0", "124"
-KNOCK = f"timeout 2 sipsak -M -B hello -s sip:alice@{SBC} >/dev/null 2>&1; test $? = {SILENCE} && echo silence || echo heard"
-"""A MESSAGE, which changes nothing."""
+MESSAGE = "\\r\\n".join((
+    f"MESSAGE sip:lab@{SBC} SIP/2.0", f"Via: SIP/2.0/UDP {SCANNER};rport;branch=z9hG4bK-knock", "From: <sip:a@lab>;tag=1", "To: <sip:b@lab>",
+    "Call-ID: knock", "CSeq: 1 MESSAGE", "Max-Forwards: 70", "Content-Length: 0", "", "",
+))  # fmt: skip
+KNOCK = f"printf '{MESSAGE}' | nc -u -w 1 {SBC} 5060 | grep -q SIP/2.0 && echo heard || echo silence"
+"""A request that is answered to everybody, and changes nothing."""
 CALL = """\
 import socket, sys
 hook = socket.socket(socket.AF_UNIX)
