@@ -23,7 +23,7 @@ options:
       - A text file (UTF-8, at most 256 MiB) with entries, one per line, with comments behind C(#) or C(;); or CSV with address, time of
         expiry and comment; or JSON (at most 64 MiB), a list of texts or of objects with C(address) (or C(ip), C(prefix), C(cidr)),
         C(expires) and C(comment), or an object with one such list in it.
-      - Of a comment the first 200 characters are kept; RV(diff) and RV(hits) show them.
+      - Of a comment the first 200 characters are kept; C(diff) and RV(hits) show them.
       - Times are seconds since 1970 or ISO 8601, and UTC where no zone is named.
       - A bad line is named, and nothing is changed.
     type: path

@@ -261,23 +261,6 @@ rollback:
       description: Seconds that the change and its confirmation took.
       returned: always
       type: float
-rollback:
-  description: Whether the play got through to the host after the change, and how long it had for that.
-  returned: when O(rollback_after) applied
-  type: dict
-  contains:
-    confirmed:
-      description: Whether it did; if not, the host undid the change.
-      returned: always
-      type: bool
-    after:
-      description: See O(rollback_after).
-      returned: always
-      type: int
-    took:
-      description: Seconds that the change and its confirmation took.
-      returned: always
-      type: float
 log:
   description: The end of libbpf's log; what the verifier said, with the instruction and the line of source, is in the message too.
   returned: when the object could not be loaded
