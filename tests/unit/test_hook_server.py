@@ -278,5 +278,3 @@ def test_a_user_without_a_name_is_a_number() -> None:
     users = Users()
     assert users.of(_hook_server._CREDENTIALS.pack(1, 3123456, 1)).name == "uid 3123456"
     assert users.of(_hook_server._CREDENTIALS.pack(7, 3123456, 9)) is users.of(_hook_server._CREDENTIALS.pack(8, 3123456, 9))
-
-
