@@ -198,7 +198,7 @@ def _build(
         with tempfile.TemporaryDirectory(prefix=_WORK, dir=directory) as work:
             record = _build_in(tools, work, sources, wanted)
             for part in PARTS:
-                _swap(os.path.join(work, part), os.path.join(directory, part))
+                _replace(os.path.join(work, part), os.path.join(directory, part))
     except OSError as error:
         raise FastpathError(directory, reason_of(error), remedy_of(error, "Make room") + ", or name another directory") from error
     return record
@@ -221,12 +221,18 @@ def _build_in(tools: Tools, work: str, sources: t.Dict[str, str], wanted: t.Dict
     return record
 
 
-def _swap(fresh: str, place: str) -> None:
-    old = fresh + ".old"
-    if os.path.lexists(place):
-        os.rename(place, old)
-    os.rename(fresh, place)
-    shutil.rmtree(old, ignore_errors=True)
+def _replace(fresh: str, place: str) -> None:
+    """Put every file in its place by one rename, so that at no moment there is no object; then remove the files of before."""
+    os.makedirs(place, mode=0o755, exist_ok=True)
+    names = sorted(os.listdir(fresh), key=lambda name: name == RECORD)  # the record last: it vouches for the others
+    for name in names:
+        os.rename(os.path.join(fresh, name), os.path.join(place, name))
+    for name in set(os.listdir(place)).difference(names):
+        path = os.path.join(place, name)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
 
 
 def _write(path: str, text: str) -> None:

@@ -424,3 +424,28 @@ def test_what_a_killed_build_left_goes_with_the_next_run(params: dict[str, Any],
     build_task({**params, "state": state}, False)
     assert not left.exists()
     assert place.exists() is (state == "present")
+
+
+def test_at_no_moment_there_is_no_object(params: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A boot in the middle of a build, after a power cut, still has something to attach."""
+    built = Path(build_task(params, False)["object"])
+    there = []
+
+    def renamed(source: str, target: str, rename: Any = os.rename) -> None:
+        rename(source, target)
+        there.append(built.exists())
+
+    monkeypatch.setattr(os, "rename", renamed)
+    build_task({**params, "force": True}, False)
+    assert there
+    assert all(there)
+
+
+def test_what_a_build_before_had_more_goes(params: dict[str, Any]) -> None:
+    build_task(params, False)
+    source = Path(params["directory"], "src")
+    (source / "older.h").write_text("")
+    (source / "older").mkdir()
+    (source / "older" / "part.h").write_text("")
+    build_task({**params, "force": True}, False)
+    assert sorted(os.listdir(source)) == sorted(SOURCES)
