@@ -50,4 +50,5 @@ def test_what_can_not_be_a_name(name: str) -> None:
 def test_an_interface_that_does_not_exist(veth: str, name: str) -> None:
     with pytest.raises(FastpathError) as error:
         find_interface(name)
-    assert str(error.value) == f"{name}: there is no such interface. This host has: lo, veth0, veth1"
+    shown = name.replace("\0", "\\x00")
+    assert str(error.value) == f"{shown}: there is no such interface. This host has: lo, veth0, veth1"

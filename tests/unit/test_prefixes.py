@@ -81,7 +81,8 @@ def test_what_is_written_is_found_in_a_table(text: str, table: str, key: bytes, 
 def test_what_is_no_address_is_refused(text: str, message: str) -> None:
     with pytest.raises(FastpathError) as error:
         parse_prefix(text)
-    assert str(error.value) == f"{text}: {message}"
+    shown = text.replace("\0", "\\x00").replace("\udc80", "\\udc80")
+    assert str(error.value) == f"{shown}: {message}"
 
 
 @pytest.mark.parametrize(
