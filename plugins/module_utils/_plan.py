@@ -41,6 +41,7 @@ class Live(t.NamedTuple):
     program: t.Optional[Program]
     config: t.Optional[Config] = None
     settings: t.Optional[Settings] = None
+    """V(none) also where somebody has written there what is no choice: then they are to be set."""
 
     def describe(self) -> t.Dict[str, t.Any]:
         """Return it as plain data, for results and diffs."""
@@ -75,7 +76,10 @@ def read_live(kernel: Kernel, name: str) -> Live:
     config, settings = kernel.read_first(program.maps[".rodata"]), kernel.read_first(program.maps["xdp_settings"])
     if (len(config), len(settings)) != (CONFIG.size, SETTINGS.size):
         return Live(interface, program)  # another version's: to be replaced, whatever it says
-    return Live(interface, program, Config.unpack(config), Settings.unpack(settings))
+    try:
+        return Live(interface, program, Config.unpack(config), Settings.unpack(settings))
+    except FastpathError:
+        return Live(interface, program, Config.unpack(config))
 
 
 def plan_attach(live: Live, wanted: Wanted, tag: str, stays: bool = True, pinned: bool = True) -> t.Tuple[str, ...]:

@@ -90,10 +90,14 @@ class Settings(t.NamedTuple):
 
     @classmethod
     def unpack(cls, raw: bytes) -> Settings:
-        """Read C(struct sip_settings)."""
+        """Read C(struct sip_settings). Raises FastpathError where these can't be somebody's choice."""
         flags, mask, scope, rate, burst, _reserved = _unpacked(SETTINGS, raw)
         stealth = ("all",) if mask == _WORDS["ALL"] else tuple(m for i, m in enumerate(METHODS) if mask >> i & 1)
-        return cls(stealth, MALFORMED_SCOPES[scope], bool(flags & SETTING_AUDIT), rate, burst)
+        found = cls(stealth, MALFORMED_SCOPES[scope % len(MALFORMED_SCOPES)], bool(flags & SETTING_AUDIT), rate, burst)
+        if found.pack() != raw:  # bits that mean nothing
+            reason = "nothing that can be chosen is %s, which somebody has written there" % raw.hex()
+            raise FastpathError("xdp_settings", reason, "Set them anew with vos.fastpath.xdp_attach")
+        return found
 
 
 def _unpacked(layout: struct.Struct, raw: bytes) -> t.Tuple[t.Any, ...]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import INTERFACE_MAPS, MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import INTERFACE_MAPS, MAPS, SETTINGS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
@@ -162,6 +162,20 @@ def test_a_filter_of_another_version_is_replaced_whatever_it_says(kernel: FakeKe
     before = steps.index(("update", "xdp_settings")) < steps.index(("attach", "eth0"))
     assert before == (name == "xdp_settings"), "before the first packet, but not while the old one goes by them"
     assert detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)[0].after == {"attached": False}
+
+
+def test_settings_that_nobody_can_have_chosen_are_set_anew(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    program = kernel.attached(2)
+    settings = kernel.tables[program.maps["xdp_settings"]].values
+    settings[bytes(4)] = b"\xff" * SETTINGS.size
+
+    foretold = attach(kernel, ["eth0"], wanted, check=True)
+    done = attach(kernel, ["eth0"], wanted, check=False)
+
+    assert foretold == done
+    assert done[0].actions == ("change the settings of eth0",)
+    assert (settings[bytes(4)], kernel.attached(2)) == (wanted.settings.pack(), program)
 
 
 def test_a_filter_of_another_version_can_be_taken_off(kernel: FakeKernel, wanted: Wanted) -> None:

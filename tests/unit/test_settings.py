@@ -125,6 +125,26 @@ def test_what_another_version_packed_is_not_guessed_at(kind: type[Config] | type
     )
 
 
+GARBAGE = {
+    "no scope": (0, 2, 3, 0, 1000, 0),
+    "no method": (0, 1 << 15, 1, 0, 1000, 0),
+    "all and more": (0, 2**32 - 1, 1, 0, 1000, 0),
+    "no flag": (1 << 7, 2, 1, 0, 1000, 0),
+    "what is reserved": (0, 2, 1, 0, 1000, 1),
+}
+
+
+@pytest.mark.parametrize("garbage", GARBAGE)
+def test_what_somebody_else_wrote_into_the_map_is_not_guessed_at(garbage: str) -> None:
+    raw = struct.pack("=6I", *GARBAGE[garbage])
+    with pytest.raises(FastpathError) as error:
+        Settings.unpack(raw)
+    assert str(error.value) == (
+        f"xdp_settings: nothing that can be chosen is {raw.hex()}, which somebody has written there. "
+        "Set them anew with vos.fastpath.xdp_attach"
+    )
+
+
 def test_every_registered_method_has_a_bit_of_its_own() -> None:
     masks = {struct.unpack_from("=I", Settings((name,)).pack(), 4)[0] for name in METHODS}
     assert masks == {1 << number for number in range(15)}

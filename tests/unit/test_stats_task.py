@@ -115,6 +115,12 @@ def test_the_settings_are_beside_the_counters(protected: FakeKernel) -> None:
     assert shown == {**Config((5060, 5080))._asdict(), **Settings(audit=True)._asdict()}
 
 
+def test_settings_that_nobody_can_have_chosen_are_an_error_with_the_way_out(protected: FakeKernel) -> None:
+    protected.tables[protected.attached(2).maps["xdp_settings"]].values[bytes(4)] = b"\xff" * 24
+    with pytest.raises(FastpathError, match=r"^xdp_settings: nothing that can be chosen is f{48}, .* Set them anew with vos.fastpath.xdp_attach$"):
+        facts(protected)
+
+
 def test_the_sizes_of_the_lists(kernel: FakeKernel) -> None:
     kernel.allow("192.0.2.7")
     kernel.block("192.0.2.7", "2001:db8::/32")
