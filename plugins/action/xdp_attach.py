@@ -56,6 +56,9 @@ class ActionModule(ActionBase):
         token = (result.get("rollback") or {}).get("token")
         if token:
             result.update(self._confirm(arguments, token, seconds, task_vars))
+            if result.get("failed"):
+                for untrue in ("interfaces", "diff"):  # they are of before it was undone
+                    result.pop(untrue, None)
             result["rollback"] = {"after": seconds, "confirmed": not result.get("failed"), "took": round(time.monotonic() - begin, 3)}
         return result
 

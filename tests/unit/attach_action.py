@@ -15,7 +15,12 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible_collections.vos.fastpath.plugins.action import xdp_attach
 from ansible_collections.vos.fastpath.plugins.action.xdp_attach import ActionModule
 
-DONE = {"changed": True, "actions": ["attach to eth0 (native)"]}
+DONE = {
+    "changed": True,
+    "actions": ["attach to eth0 (native)"],
+    "interfaces": {"eth0": {"attached": True}},
+    "diff": {"before": {"eth0": {"attached": False}}, "after": {"eth0": {"attached": True}}},
+}
 WAITS = {**DONE, "rollback": {"token": "t"}}
 CONFIRMED = {"changed": False, "rolled_back": None}
 UNDONE = {"changed": False, "rolled_back": "everything is as it was before"}
@@ -107,6 +112,7 @@ def test_it_is_tried_until_somebody_answers() -> None:
 def test_what_was_undone_is_an_error() -> None:
     result = Action([WAITS, BROKEN, UNDONE], rollback_after=5).result()
     assert (result["failed"], result["changed"], result["rollback"]["confirmed"]) == (True, False, False)
+    assert result.keys().isdisjoint({"interfaces", "diff"}), "which would show what is not there any more"
     assert result["msg"] == (
         "sbc1: nobody got through to this host for 5 s after the change, so it was undone: everything is as it was before. "
         "See what the driver does (ip -details link show), use mode=generic, or set rollback_after to more seconds"
@@ -115,6 +121,7 @@ def test_what_was_undone_is_an_error() -> None:
 
 def test_what_can_not_be_confirmed_is_an_error() -> None:
     result = Action([WAITS, {"failed": True, "msg": "no disk"}], interfaces=None, interface="eth0").result()
+    assert "interfaces" not in result
     assert result["msg"].startswith("sbc1: the change could not be confirmed (no disk), and is undone after 30 s. ")
 
 
