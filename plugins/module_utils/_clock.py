@@ -47,5 +47,5 @@ def in_ticks(entries: t.Mapping[str, t.Mapping[bytes, float]]) -> t.Dict[str, t.
     ticks: t.Dict[str, t.Mapping[bytes, int]] = {}
     for table, keys in entries.items():
         of = {when: ticks_of(when - boot) if when else 0 for when in set(keys.values())}
-        ticks[table] = dict(zip(keys, map(of.__getitem__, keys.values())))
+        ticks[table] = dict.fromkeys(keys, *of.values()) if len(of) == 1 else dict(zip(keys, map(of.__getitem__, keys.values())))
     return ticks

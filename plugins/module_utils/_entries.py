@@ -225,8 +225,8 @@ class _Packed:
             size = MAPS[table].key_size
             raw = self._bytes(number * size)
             keys = [raw[i: i + size] for i in range(0, len(raw), size)]
-            times = struct.unpack("!%dd" % number, self._bytes(number * _EXPIRES.size)) if expiring else itertools.repeat(0.0)
-            wanted[table] = dict(zip(keys, times))
+            times = struct.unpack("!%dd" % number, self._bytes(number * _EXPIRES.size)) if expiring else ()
+            wanted[table] = dict(zip(keys, times)) if expiring else dict.fromkeys(keys, 0.0)
             comments[table] = self._comments(keys)
         if self._at != len(self._raw):
             raise ValueError("%d bytes instead of %d" % (len(self._raw), self._at))

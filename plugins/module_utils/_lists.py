@@ -154,20 +154,22 @@ def plan(current: Heads, wanted: t.Mapping[str, t.Mapping[bytes, int]], name: st
     for table in TABLES:
         there, keys = current[table], wanted[table]
         gone: t.Iterable[bytes] = ()
+        missing: t.Collection[bytes]
         if state == "absent":
             gone = here[table] & keys.keys()
         else:
-            missing = list(itertools.filterfalse(here[table].__contains__, keys)) if here[table] else list(keys)
+            missing = list(itertools.filterfalse(here[table].__contains__, keys)) if here[table] else keys
             add[table] = _added(there, keys, missing, table, name)
             renew[table] = _renewed(there, keys, name, slack)
             if state == "exact" and len(here[table]) > len(keys) - len(missing):
-                gone = here[table] - keys.keys()
-        remove[table] = {key: _without(there[key], name) for key in gone}
+                gone = here[table] - keys.keys() if keys else here[table]  # in the order of the kernel, which deletes faster then
+        less = {head: _without(head, name) for head in set(there.values())} if gone else {}
+        remove[table] = {key: less[there[key]] for key in gone}
     return Changes(add, renew, remove)
 
 
 def _added(
-    there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], missing: t.Sequence[bytes], table: str, name: str
+    there: t.Mapping[bytes, bytes], keys: t.Mapping[bytes, int], missing: t.Collection[bytes], table: str, name: str
 ) -> t.Dict[bytes, bytes]:
     new = _fresh(keys, missing, table, name) if missing else {}
     for key in new.keys() & there.keys():
@@ -202,11 +204,13 @@ def expires_of(head: bytes, name: str) -> int:
     return int(allow if name == "allow" else block)
 
 
-def _fresh(keys: t.Mapping[bytes, int], missing: t.Sequence[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:
+def _fresh(keys: t.Mapping[bytes, int], missing: t.Collection[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:
     """Return heads for keys that are on no list yet; equal ones are one object, which keeps a million of them small."""
     if table.startswith("hosts_"):
         length = 8 * MAPS[table].key_size
         of = {tick: _head(length, name, tick) for tick in set(keys.values())}
+        if len(of) == 1:
+            return dict.fromkeys(missing, *of.values())
         return dict(zip(missing, map(of.__getitem__, map(keys.__getitem__, missing))))
     kinds = {kind: _head(struct.unpack("=I", kind[0])[0], name, kind[1]) for kind in {(key[:4], tick) for key, tick in keys.items()}}
     return {key: kinds[key[:4], keys[key]] for key in missing}
@@ -310,9 +314,9 @@ def _each(kernel: ListKernel, changed: Heads, current: Heads, work: _Work) -> No
 
 
 def _add(opened: TableMap, heads: t.Mapping[bytes, bytes], there: t.Mapping[bytes, bytes]) -> None:
-    fresh = [key for key in heads if key not in there] if there else list(heads)
+    fresh = {key: head for key, head in heads.items() if key not in there} if there else heads
     whole = {head: head + _unseen(opened) for head in set(heads.values())}
-    opened.update_many(fresh, [whole[heads[key]] for key in fresh])
+    opened.update_many(list(fresh), list(map(whole.__getitem__, fresh.values())))
     if len(fresh) < len(heads):
         _rewrite(opened, {key: head for key, head in heads.items() if key in there}, there)
 
