@@ -14,7 +14,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
 
-__all__ = ("above", "below", "carried", "carriers", "resolve")
+__all__ = ("above", "below", "carried", "carriers", "carrying", "resolve")
 
 _Around = t.Callable[[Device], t.Tuple[str, ...]]
 
@@ -32,12 +32,16 @@ def carriers(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]
     """Return the devices that carry it now: what is on or below the names, else what they resolve to. Raises FastpathError."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
-        device = kernel.device(kernel.interface(name))
-        there = [each.interface for each in (device, *below(kernel, device))]
-        carry = [each.name for each in there if _is_ours(kernel, each.ifindex) or kernel.is_pinned(each.ifindex)]
-        for carrier in carry or _carriers(kernel, device):
+        for carrier in carrying(kernel, name) or _carriers(kernel, kernel.device(kernel.interface(name))):
             found.setdefault(carrier, []).append(name)
     return found
+
+
+def carrying(kernel: Kernel, name: str) -> t.List[str]:
+    """Return what is on or below a name and has our program, or the maps of one. Raises FastpathError."""
+    device = kernel.device(kernel.interface(name))
+    there = [each.interface for each in (device, *below(kernel, device))]
+    return [each.name for each in there if _is_ours(kernel, each.ifindex) or kernel.is_pinned(each.ifindex)]
 
 
 def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:

@@ -28,6 +28,8 @@ class Seen(t.NamedTuple):
     """An interface at one moment."""
 
     interface: Interface
+    carries: t.Sequence[str]
+    """By which names it was asked for: its own, or those of what is above it."""
     program: t.Optional[Program]
     statistics: t.Mapping[str, int]
     numbers: Numbers = ()
@@ -46,18 +48,36 @@ class Reading(t.NamedTuple):
 def read(kernel: Kernel, names: t.Optional[t.Sequence[str]], clock: t.Callable[[], float] = time.monotonic) -> Reading:
     """Read the interfaces; without names all that carry a program. Raises FastpathError."""
     moment = clock()
-    found = {name: _seen(kernel, name) for name in names or kernel.interfaces()}
-    return Reading(moment, found if names else {name: seen for name, seen in found.items() if seen.program is not None})
+    if names:
+        return Reading(moment, {name: _seen(kernel, name, carries) for name, carries in _asked_for(kernel, names).items()})
+    found = {name: _seen(kernel, name, [name]) for name in kernel.interfaces()}
+    return Reading(moment, {name: seen for name, seen in found.items() if seen.program is not None})
 
 
-def _seen(kernel: Kernel, name: str) -> Seen:
+def _asked_for(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+    """Return the devices that are meant, each with the names that mean it: where our program is, else what below it carries it."""
+    found: t.Dict[str, t.List[str]] = {}
+    for name in dict.fromkeys(names):
+        program = kernel.attached(kernel.interface(name).ifindex)
+        for carrier in [name] if program is not None and program.ours else _carrying(kernel, name):
+            found.setdefault(carrier, []).append(name)
+    return found
+
+
+def _carrying(kernel: Kernel, name: str) -> t.List[str]:
+    from ansible_collections.vos.fastpath.plugins.module_utils._levels import carrying
+
+    return carrying(kernel, name) or [name]
+
+
+def _seen(kernel: Kernel, name: str, carries: t.Sequence[str]) -> Seen:
     interface = kernel.interface(name)
     program = kernel.attached(interface.ifindex)
     statistics = kernel.statistics(name)
     if program is None or not program.ours:
-        return Seen(interface, program, statistics)
+        return Seen(interface, carries, program, statistics)
     with kernel.map_by_id(program.maps["top_sources"]) as top:
-        return Seen(interface, program, statistics, _counts.read(kernel, program), _top_sources.read(top))
+        return Seen(interface, carries, program, statistics, _counts.read(kernel, program), _top_sources.read(top))
 
 
 def facts(kernel: Kernel, now: Reading, before: t.Optional[Reading], top: int) -> t.Dict[str, t.Any]:
@@ -93,6 +113,7 @@ def _interface(kernel: Kernel, seen: Seen) -> t.Dict[str, t.Any]:
         "attached": program is not None and program.ours,
         "ifindex": interface.ifindex,
         "driver": interface.driver,
+        "carries": list(seen.carries),
         "mode": program.mode if program else None,
         "prog_id": program.prog_id if program else None,
         "tag": program.tag if program else None,

@@ -25,7 +25,9 @@ def summary(facts: Facts) -> t.List[str]:
     """Return the lines: each interface, then the lists."""
     lines: t.List[str] = []
     for name, found in facts["interfaces"].items():
-        lines += ["%s: %s" % (name, _title(found)), *_body(found)]
+        others = [other for other in found["carries"] if other != name]
+        asked = "%s, for %s" % (name, ", ".join(others)) if others else name
+        lines += ["%s: %s" % (asked, _title(found)), *_body(found)]
     return lines + [_lists(facts)] if lines else ["No interface carries a filter", _lists(facts)]
 
 

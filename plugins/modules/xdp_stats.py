@@ -37,7 +37,9 @@ attributes:
       - With O(reset) there is no change where nothing was counted since the last one.
 options:
   interfaces:
-    description: The interfaces to read. Without it, all that carry an XDP program.
+    description: >-
+      The interfaces to read. One whose filter is on a device below it (a VLAN device, a bridge, a bond) stands for that.
+      Without it, all that carry an XDP program.
     type: list
     elements: str
     aliases: [interface]
@@ -180,10 +182,16 @@ ansible_facts:
           type: dict
           sample: {hosts_v4: {entries: 100002, capacity: 1048576, fill: 0.0954}}
         interfaces:
-          description: By name of the interface.
+          description: By name of the interface; of what carries the filter, where one of O(interfaces) is above that.
           returned: always
           type: dict
           contains:
+            carries:
+              description: The names of O(interfaces) that this one stands for; its own where none were given.
+              returned: always
+              type: list
+              elements: str
+              sample: [bond0.100]
             attached:
               description: Whether our program is attached.
               returned: always

@@ -58,7 +58,7 @@ def test_a_host_without_a_program(kernel: FakeKernel) -> None:
 def test_an_interface_by_name_is_told_of_even_without_a_program(kernel: FakeKernel) -> None:
     found = facts(kernel, "eth0")["interfaces"]["eth0"]
     assert found == {
-        "attached": False, "ifindex": 2, "driver": "virtio_net", "mode": None, "prog_id": None, "tag": None, "uptime": None,
+        "attached": False, "ifindex": 2, "driver": "virtio_net", "carries": ["eth0"], "mode": None, "prog_id": None, "tag": None, "uptime": None,
         "statistics": kernel.statistics("eth0"), "counters": {}, "rates": None, "top_sources": [],
     }  # fmt: skip
 
@@ -88,6 +88,22 @@ def test_only_the_interfaces_asked_for(protected: FakeKernel) -> None:
     found = facts(protected, "eth0")
     assert list(found["interfaces"]) == ["eth0"]
     assert found["counters"]["options_dropped"] == 2
+
+
+def test_a_name_above_the_filter_stands_for_what_carries_it(protected: FakeKernel) -> None:
+    protected.add_nic("eth0.100", 20)
+    protected.stack("eth0.100", "eth0")
+    count(protected, 2, 0, 1, 1)
+    assert facts(protected, "eth0.100")["counters"]["options_dropped"] == 2
+    both = facts(protected, "eth0.100", "eth0", "br0", "eth0.100")["interfaces"]
+    assert {name: found["carries"] for name, found in both.items()} == {"eth0": ["eth0.100", "eth0"], "br0": ["br0"]}
+
+
+def test_where_nothing_below_carries_one_either_a_name_stands_for_itself(kernel: FakeKernel) -> None:
+    kernel.change("br0", kind="bridge")
+    kernel.stack("br0", "eth0")
+    found = facts(kernel, "br0")["interfaces"]
+    assert {name: (each["attached"], each["carries"]) for name, each in found.items()} == {"br0": (False, ["br0"])}
 
 
 def test_reasons_and_methods_are_told_by_name(protected: FakeKernel) -> None:

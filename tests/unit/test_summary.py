@@ -30,7 +30,7 @@ def filtered(**more: Any) -> dict[str, Any]:
 
 def lines(**interfaces: dict[str, Any]) -> list[str]:
     """The summary of these interfaces; the last line, of the lists, left out."""
-    return summary({"interfaces": interfaces, **NO_LISTS})[:-1]
+    return summary({"interfaces": {name: {"carries": [name], **found} for name, found in interfaces.items()}, **NO_LISTS})[:-1]
 
 
 def test_a_host_without_a_filter() -> None:
@@ -42,6 +42,10 @@ def test_an_interface_without_ours() -> None:
         eth0={"attached": False, "prog_id": None, "mode": None},
         eth1={"attached": False, "prog_id": 7, "mode": "generic"},
     ) == ["eth0: no filter", "eth1: program 7 of somebody else, generic"]
+
+
+def test_what_carries_the_filter_for_a_name_above_says_so() -> None:
+    assert lines(bond0={"attached": False, "prog_id": None, "carries": ["bond0.100", "bond0"]}) == ["bond0, for bond0.100: no filter"]
 
 
 def test_a_filter_that_counted_nothing_has_no_zeros() -> None:
