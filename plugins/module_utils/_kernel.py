@@ -20,6 +20,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._attached import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link  # the timer of a change asks for it, when there are no files any more
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
@@ -28,14 +29,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     receive_queues,
     statistics,
 )
-from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, wait_for_programs
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 if t.TYPE_CHECKING:
     from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
     from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
     from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
+    from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 __all__ = ("Kernel", "Program", "find_host_map", "require_host_maps")
 

@@ -3,7 +3,7 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Loading a BPF object with libbpf (1.0 or later), and asking what is attached to an interface.
+"""Loading a BPF object with libbpf (1.0 or later).
 
 The object's C(.rodata) holds C(config) and nothing else, so that its initial value is one packed struct.
 """
@@ -17,14 +17,13 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 
-__all__ = ("Attached", "BpfObject", "query_xdp", "version")
+__all__ = ("BpfObject", "version")
 
 _OBJECT_NAME = b"sip"  # fixed, so that .rodata is called the same whatever the file is called
 _RODATA = b".rodata"
 _HAS_FRAGS = 1 << 5  # BPF_F_XDP_HAS_FRAGS, linux/bpf.h
 _LIBBPF_ERRORS = 4000  # __LIBBPF_ERRNO__START
 _LOG_LINES = 12
-_MODES = {1: "native", 2: "generic", 3: "offload", 4: "multiple"}  # XDP_ATTACHED_*, linux/if_link.h
 
 _PRINT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
 _log: t.List[str] = []
@@ -33,27 +32,6 @@ _library: t.Optional[ctypes.CDLL] = None
 
 class _OpenOptions(ctypes.Structure):
     _fields_ = [("sz", ctypes.c_size_t), ("object_name", ctypes.c_char_p)]
-
-
-class _QueryOptions(ctypes.Structure):
-    _fields_ = [
-        ("sz", ctypes.c_size_t),
-        ("prog_id", ctypes.c_uint32),
-        ("native_id", ctypes.c_uint32),
-        ("offload_id", ctypes.c_uint32),
-        ("generic_id", ctypes.c_uint32),
-        ("attach_mode", ctypes.c_uint8),
-        ("padding", ctypes.c_uint8 * 7),
-    ]
-
-
-class Attached(t.NamedTuple):
-    """What the kernel says is attached to an interface (C(IFLA_XDP))."""
-
-    mode: str
-    """V(native), V(generic), V(offload) or V(multiple)."""
-    prog_id: int
-    """Of V(multiple), the native program's (or the offloaded one's)."""
 
 
 def _keep_log(level: int, template: bytes, arguments: int) -> int:
@@ -90,18 +68,6 @@ def _libbpf() -> ctypes.CDLL:
 def version() -> str:
     """Return libbpf's version, as in C(1.1)."""
     return str(_libbpf().libbpf_version_string().decode()).lstrip("v")
-
-
-def query_xdp(ifindex: int) -> t.Optional[Attached]:
-    """Return what is attached to the interface, V(none) where nothing is. Raises C(OSError)."""
-    options = _QueryOptions(sz=ctypes.sizeof(_QueryOptions))
-    code = int(_libbpf().bpf_xdp_query(ctypes.c_int(ifindex), ctypes.c_int(0), ctypes.byref(options)))
-    if code < 0:
-        raise OSError(-code, os.strerror(-code))
-    if not options.attach_mode:
-        return None
-    ids = (options.prog_id, options.native_id, options.offload_id, options.generic_id)
-    return Attached(_MODES[options.attach_mode], next(number for number in ids if number))
 
 
 class BpfObject:

@@ -7,7 +7,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,8 +15,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map, map_info, prog_info
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject, query_xdp, version
-from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, attach
+from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject, version
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 from ansible_collections.vos.fastpath.tests.unit.processes import message_of, without
 
@@ -136,26 +134,3 @@ with BpfObject({bpf_object("filter")!r}) as opened:
     assert message_of(code, collections_path, *powerless).endswith(
         "refused to load it: Operation not permitted. Loading needs root, or CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN"
     )
-
-
-@pytest.mark.parametrize("mode", ["native", "generic"])
-def test_what_is_attached(veth: str, bpf_object: Callable[[str], str], mode: str) -> None:
-    ifindex = int(Path(f"/sys/class/net/{veth}/ifindex").read_text())
-    assert query_xdp(ifindex) is None
-    with BpfObject(bpf_object("filter")) as opened:
-        fd = opened.load()
-        attach(ifindex, mode, fd)
-        assert query_xdp(ifindex) == (mode, prog_info(fd).id)
-        attach(ifindex, mode, NOTHING, fd)
-    assert query_xdp(ifindex) is None
-
-
-def test_a_kernel_that_does_not_answer_is_not_taken_for_one_without_a_program() -> None:
-    version()
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))  # no socket can be opened
-    try:
-        with pytest.raises(OSError, match="Too many open files"):
-            query_xdp(1)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
