@@ -29,7 +29,7 @@ FLOOR = "ping"
 NIC = "sip0"
 SIZES = {10_000: (0.1, 5), 100_000: (0.5, 3), 1_000_000: (4.0, 2)}
 """Entries: the target in seconds to converge, and how often it is done."""
-TARGETS = {"xdp_stats": 0.05, "nothing to do, 100,000 entries": 0.3, **{f"converge {size:,} entries": target for size, (target, _) in SIZES.items()}}
+TARGETS = {"xdp_stats": 0.05, "nothing to do, 100,000 entries": 0.3, **{f"converge {size:,} entries": target for size, (target, _runs) in SIZES.items()}}
 MEMORY_TARGET = ("converge 1,000,000 entries", 400)
 
 Task = dict[str, Any]

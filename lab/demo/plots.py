@@ -74,15 +74,15 @@ def _drawn(chart: Chart) -> Iterator[str]:
         yield f'<text x="{24 + 90 * number}" y="30">{escape(name)}</text>'
     highest = max(value for values in chart.series.values() for value in values)
     room, group = HEIGHT - TOP - BOTTOM - 14, (WIDTH - 24) / len(chart.phases)
-    bar = group * 0.8 / len(chart.series)
+    wide = group * 0.8 / len(chart.series)
     for place, phase in enumerate(chart.phases):
         left = 12 + place * group
         yield f'<text x="{left + group * 0.4:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{escape(phase)}</text>'
         for number, values in enumerate(chart.series.values()):
             tall = room * values[place] / highest
-            x, y = left + number * bar, HEIGHT - BOTTOM - tall
-            yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{bar - 2:.1f}" height="{tall:.1f}" fill="{COLOURS[number]}"/>'
-            yield f'<text x="{x + bar / 2 - 1:.1f}" y="{y - 3:.1f}" text-anchor="middle" font-size="8">{_short(values[place])}</text>'
+            x, y = left + number * wide, HEIGHT - BOTTOM - tall
+            yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide - 2:.1f}" height="{tall:.1f}" fill="{COLOURS[number]}"/>'
+            yield f'<text x="{x + wide / 2 - 1:.1f}" y="{y - 3:.1f}" text-anchor="middle" font-size="8">{_short(values[place])}</text>'
     yield f'<line x1="12" x2="{WIDTH - 12}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="black"/>'
 
 

@@ -69,7 +69,7 @@ class Image(tree.Recipe):
             _add_kernel(folder, suite, log)
         script = folder / "initrd.sh"
         shutil.copyfile(HERE / "initrd.sh", script)
-        shutil.copyfile(HERE / "init", folder / "init.initrd")
+        (folder / "init.initrd").write_text("#!/bin/busybox sh\n" + (HERE / "init").read_text())
         for version in sorted(p.name for p in (folder / "lib/modules").iterdir()):
             tree.must(log, ["chroot", str(folder), "sh", "/initrd.sh", version], None, f"no initrd for {version}")
         for left in (script, folder / "init.initrd"):

@@ -189,17 +189,22 @@ def _saved() -> t.Any:
 
 def _say(answer: Answer, as_json: bool) -> None:
     if as_json and isinstance(answer.result, dict):
-        print(json.dumps(answer.result, indent=2, sort_keys=True), flush=True)
+        _write(json.dumps(answer.result, indent=2, sort_keys=True))
     elif as_json:
         for result in answer.result:  # again and again: a line for each
-            print(json.dumps(result, sort_keys=True), flush=True)
+            _write(json.dumps(result, sort_keys=True))
     else:
         for line in answer.lines:
-            print(line, flush=True)  # some lines take long to come
+            _write(line)
+
+
+def _write(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()  # the next one may take long to come
 
 
 def _failed(message: str, as_json: bool) -> int:
     if as_json:
-        print(json.dumps({"error": message}))
-    print("%s: %s" % (PROGRAM, message), file=sys.stderr)
+        _write(json.dumps({"error": message}))
+    sys.stderr.write("%s: %s\n" % (PROGRAM, message))
     return FAILURE

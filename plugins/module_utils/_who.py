@@ -16,10 +16,11 @@ __all__ = ("who",)
 _UNSET = (1 << 32) - 1
 
 
-def who(environment: t.Mapping[str, str] = os.environ, loginuid: str = "/proc/self/loginuid") -> str:
+def who(environment: t.Optional[t.Mapping[str, str]] = None, loginuid: str = "/proc/self/loginuid") -> str:
     """Return a name for the record; it proves nothing."""
-    if environment.get("SUDO_USER"):
-        return environment["SUDO_USER"]
+    sudo_user = (os.environ if environment is None else environment).get("SUDO_USER")
+    if sudo_user:
+        return sudo_user
     uid = os.getuid()
     try:
         with open(loginuid, encoding="ascii") as stream:

@@ -88,7 +88,7 @@ def _read_only(path: str) -> Iterator[None]:
 
 
 @fault("BPF filesystem read-only, first attach")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_read_only_first_attach(place: Place) -> tuple[str, str]:
     with _read_only(_pins.BPFFS):
         said = place.met(place.host.present())
         place.bare()
@@ -96,7 +96,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("BPF filesystem read-only, upgrade")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_read_only_upgrade(place: Place) -> tuple[str, str]:
     place.healthy()
     with _read_only(_pins.BPFFS):
         said = place.met(place.host.present("two"))
@@ -105,7 +105,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("BPF filesystem read-only, list change")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_read_only_list_change(place: Place) -> tuple[str, str]:
     place.healthy()
     wish = listing("block", "192.0.2.99", state="present")
     with _read_only(_pins.BPFFS):
@@ -115,7 +115,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("BPF filesystem read-only, removal")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_read_only_removal(place: Place) -> tuple[str, str]:
     place.healthy()
     with _read_only(_pins.BPFFS):
         said = place.met(place.host.absent())
@@ -125,13 +125,13 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("BPF filesystem not mounted, first attach")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_not_mounted_first_attach(place: Place) -> tuple[str, str]:
     _unmount()
     return place.met(place.host.present()), place.met(place.host.present())
 
 
 @fault("BPF filesystem unmounted under the filter")
-def _(place: Place) -> tuple[str, str]:
+def bpf_filesystem_unmounted_under_the_filter(place: Place) -> tuple[str, str]:
     place.healthy()
     _unmount()
     place.unharmed()
@@ -146,7 +146,7 @@ def _unmount() -> None:
 
 
 @fault("/run read-only")
-def _(place: Place) -> tuple[str, str]:
+def run_read_only(place: Place) -> tuple[str, str]:
     with _read_only("/run"):
         said = place.met(place.host.present())
         place.bare()
@@ -154,7 +154,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("build directory read-only")
-def _(place: Place) -> tuple[str, str]:
+def build_directory_read_only(place: Place) -> tuple[str, str]:
     with _small_disk(place.folder, "8m"):
         with _read_only(str(place.folder)):
             said = place.met(_building(place))
@@ -162,7 +162,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("build directory full")
-def _(place: Place) -> tuple[str, str]:
+def build_directory_full(place: Place) -> tuple[str, str]:
     with _small_disk(place.folder, "256k"):
         said = place.met(_building(place))
         assert not list(place.folder.rglob("*.*"))
@@ -186,7 +186,7 @@ def _building(place: Place) -> Wish:
 
 
 @fault("more entries than a table holds")
-def _(place: Place) -> tuple[str, str]:
+def more_entries_than_a_table_holds(place: Place) -> tuple[str, str]:
     place.healthy()
     many = place.folder / "blocklist"
     many.write_text("".join(f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}\n" for number in range((1 << 20) + 1)))
@@ -198,22 +198,22 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("without CAP_NET_ADMIN")
-def _(place: Place) -> tuple[str, str]:
+def without_cap_net_admin(place: Place) -> tuple[str, str]:
     return _without(place, "net_admin")
 
 
 @fault("without CAP_SYS_ADMIN")
-def _(place: Place) -> tuple[str, str]:
+def without_cap_sys_admin(place: Place) -> tuple[str, str]:
     return _without(place, "sys_admin")
 
 
 @fault("without CAP_BPF and CAP_SYS_ADMIN")
-def _(place: Place) -> tuple[str, str]:
+def without_cap_bpf_and_cap_sys_admin(place: Place) -> tuple[str, str]:
     return _without(place, "bpf", "sys_admin")
 
 
 @fault("without CAP_PERFMON and CAP_SYS_ADMIN")
-def _(place: Place) -> tuple[str, str]:
+def without_cap_perfmon_and_cap_sys_admin(place: Place) -> tuple[str, str]:
     return _without(place, "perfmon", "sys_admin")
 
 
@@ -227,21 +227,21 @@ def _without(place: Place, *capabilities: str) -> tuple[str, str]:
 
 
 @fault("all pins deleted by hand")
-def _(place: Place) -> tuple[str, str]:
+def all_pins_deleted_by_hand(place: Place) -> tuple[str, str]:
     place.healthy()
     subprocess.run(("rm", "-r", _pins.host_path()), check=True)
     return _pinned_again(place)
 
 
 @fault("the pins of an interface deleted by hand")
-def _(place: Place) -> tuple[str, str]:
+def the_pins_of_an_interface_deleted_by_hand(place: Place) -> tuple[str, str]:
     place.healthy()
     subprocess.run(("rm", "-r", _pins.interface_path(place.host.ifindex)), check=True)
     return _pinned_again(place)
 
 
 @fault("one pin of a list deleted by hand")
-def _(place: Place) -> tuple[str, str]:
+def one_pin_of_a_list_deleted_by_hand(place: Place) -> tuple[str, str]:
     place.healthy()
     Path(_pins.host_path("hosts_v4")).unlink()
     return _pinned_again(place)
@@ -255,14 +255,14 @@ def _pinned_again(place: Place) -> tuple[str, str]:
 
 
 @fault("native program detached by hand")
-def _(place: Place) -> tuple[str, str]:
+def native_program_detached_by_hand(place: Place) -> tuple[str, str]:
     place.healthy()
     ip("link", "set", "dev", NAME, "xdp", "off")
     return _attached_again(place, place.host.present())
 
 
 @fault("generic program detached by hand")
-def _(place: Place) -> tuple[str, str]:
+def generic_program_detached_by_hand(place: Place) -> tuple[str, str]:
     for wish in (listing("allow", TRUSTED), listing("block", BLOCKED), place.host.present(mode="generic")):
         assert run_forked(wish)["changed"]
     ip("link", "set", "dev", NAME, "xdpgeneric", "off")
@@ -277,7 +277,7 @@ def _attached_again(place: Place, wish: Wish) -> tuple[str, str]:
 
 
 @fault("another program attached in between")
-def _(place: Place) -> tuple[str, str]:
+def another_program_attached_in_between(place: Place) -> tuple[str, str]:
     _taken(place)
     said = place.met(place.host.present())
     _still_theirs(place)
@@ -288,7 +288,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("another program attached in between, removal")
-def _(place: Place) -> tuple[str, str]:
+def another_program_attached_in_between_removal(place: Place) -> tuple[str, str]:
     _taken(place)
     said = place.met(place.host.absent())
     _still_theirs(place)
@@ -307,7 +307,7 @@ def _still_theirs(place: Place) -> None:
 
 
 @fault("interface renamed")
-def _(place: Place) -> tuple[str, str]:
+def interface_renamed(place: Place) -> tuple[str, str]:
     place.healthy()
     ip("link", "set", "dev", NAME, "down")
     ip("link", "set", "dev", NAME, "name", "trunk0")
@@ -322,14 +322,14 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("interface deleted")
-def _(place: Place) -> tuple[str, str]:
+def interface_deleted(place: Place) -> tuple[str, str]:
     place.healthy()
     ip("link", "delete", NAME)
     return place.met(place.host.present()), place.met(place.host.present())
 
 
 @fault("interface deleted and made again")
-def _(place: Place) -> tuple[str, str]:
+def interface_deleted_and_made_again(place: Place) -> tuple[str, str]:
     place.healthy()
     old = _pins.interface_path(place.host.ifindex)
     ip("link", "delete", NAME)
@@ -340,7 +340,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("interface moved to another namespace")
-def _(place: Place) -> tuple[str, str]:
+def interface_moved_to_another_namespace(place: Place) -> tuple[str, str]:
     place.healthy()
     ip("link", "set", "dev", NAME, "netns", place.outside.path)
     said = place.met(place.host.present())
@@ -352,13 +352,13 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("MTU raised to 9000 before the attach")
-def _(place: Place) -> tuple[str, str]:
+def mtu_raised_to_9000_before_the_attach(place: Place) -> tuple[str, str]:
     _jumbo(place)
     return place.met(place.host.present()), place.met(place.host.present())
 
 
 @fault("MTU raised to 9000 under the filter")
-def _(place: Place) -> tuple[str, str]:
+def mtu_raised_to_9000_under_the_filter(place: Place) -> tuple[str, str]:
     place.healthy()
     _jumbo(place)
     place.unharmed()
@@ -368,7 +368,7 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("MTU of 9000, and a program that takes no frags")
-def _(place: Place) -> tuple[str, str]:
+def mtu_of_9000_and_a_program_that_takes_no_frags(place: Place) -> tuple[str, str]:
     path = compile_object(SOURCES["no_frags"], place.folder / "sip_logic.bpf.o")
     wish = place.host.present(object=path, mode="native")
     _jumbo(place)
@@ -387,7 +387,7 @@ def _jumbo(place: Place) -> None:
 
 
 @fault("link down")
-def _(place: Place) -> tuple[str, str]:
+def link_down(place: Place) -> tuple[str, str]:
     for wish in (listing("allow", TRUSTED), listing("block", BLOCKED)):
         assert run_forked(wish)["changed"]
     ip("link", "set", "dev", NAME, "down")
@@ -398,12 +398,12 @@ def _(place: Place) -> tuple[str, str]:
 
 
 @fault("object deleted")
-def _(place: Place) -> tuple[str, str]:
+def object_deleted(place: Place) -> tuple[str, str]:
     return _object(place, None)
 
 
 @fault("object cut short")
-def _(place: Place) -> tuple[str, str]:
+def object_cut_short(place: Place) -> tuple[str, str]:
     return _object(place, 1000)
 
 

@@ -148,7 +148,7 @@ def test_the_process_beside_us_ends_when_its_work_is_done(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "fork", lambda: pids.pop(0))
     monkeypatch.setattr(os, "setsid", lambda: done.append("setsid"))
-    monkeypatch.setattr(os, "chdir", lambda path: done.append(path))
+    monkeypatch.setattr(os, "chdir", done.append)
     monkeypatch.setattr(os, "_exit", end)
     monkeypatch.setattr(_dead_man, "_close_all_but_bpf", lambda: done.append("close"))
     with contextlib.suppress(Ended):

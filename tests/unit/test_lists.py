@@ -261,10 +261,10 @@ def refuse(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, *calls: tuple[st
     left = list(calls)
 
     def wrote(what: str, _table: str, key: bytes) -> None:
-        for call in left:
-            if call[:2] == (what, key):
-                left.remove(call)
-                raise OSError(call[2], os.strerror(call[2]))
+        call = next((call for call in left if call[:2] == (what, key)), None)
+        if call is not None:
+            left.remove(call)
+            raise OSError(call[2], os.strerror(call[2]))
 
     monkeypatch.setattr(kernel, "wrote", wrote)
 

@@ -47,7 +47,8 @@ def older(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory)
 def upgraded_from(older: str, veth: str, no_pins: None) -> Iterator[dict[str, int]]:
     """An interface with the older filter, as its modules left it; a source is blocked."""
     kernel, ifindex = Kernel(), Kernel().interface(veth).ifindex
-    with contextlib.ExitStack() as stack, kernel.load(older, Config(), {}) as loaded:
+    with contextlib.ExitStack() as stack:
+        loaded = stack.enter_context(kernel.load(older, Config(), {}))
         maps = {name: stack.enter_context(kernel.map_by_fd(fd)) for name, fd in loaded.map_fds.items()}
         kernel.pin(None, {shape.name: maps[shape.name] for shape in HOST_MAPS})
         kernel.pin(ifindex, {shape.name: maps[shape.name] for shape in INTERFACE_MAPS})
