@@ -23,6 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
+from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import below
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
@@ -78,7 +79,7 @@ def _attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool)
     if check and not os.path.exists(wanted.object_path):  # an earlier task of the play would build it
         return [foretold(kernel, live, wanted, "", plan_attach(live, wanted, "")) for live in lives]
     with contextlib.ExitStack() as stack:
-        host = stack.enter_context(places(kernel, host_path(), HOST_MAPS, kernel.host_map))
+        host = stack.enter_context(places(kernel, host_path(), HOST_MAPS, host_maps_in_use(kernel)))
         if any(place.old for place in host.values()):
             _check_unshared(kernel, names, "The lists are of another version", "would go on with the old ones")
         all_ready = [stack.enter_context(_ready(kernel, live, wanted, host)) for live in lives]

@@ -19,9 +19,10 @@ import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, PROGRAM_NAME, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._attached import query_xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link  # the timer of a change asks for it, when there are no files any more
+from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import find_host_map, require_host_maps
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
     find_interface,
@@ -37,7 +38,7 @@ if t.TYPE_CHECKING:
     from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
     from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
-__all__ = ("Kernel", "Program", "find_host_map", "require_host_maps")
+__all__ = ("Kernel", "Program")
 
 _OWN_MAPS = frozenset(("xdp_counters", "xdp_settings"))
 _FIRST = bytes(4)
@@ -242,43 +243,6 @@ class Kernel:
         from ansible_collections.vos.fastpath.plugins.module_utils import _netlink
 
         _netlink.attach(ifindex, mode, prog_fd, expected_fd)
-
-
-def find_host_map(kernel: Kernel, name: str, pinned: t.Optional[Map]) -> t.Optional[Map]:
-    """Return the map that all interfaces share: by its pin or, where somebody removed that, of the program that goes by it.
-
-    It can be of an older version, with shorter values or fewer entries. Raises FastpathError where it is none of that.
-    """
-    found = pinned
-    if found is None:
-        program = _program_of_lists(kernel)
-        if program is None or name not in program.maps:
-            return None
-        found = kernel.map_by_id(program.maps[name])
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(found)
-        _pins.check_shape(_pins.host_path(name), found.shape)
-        stack.pop_all()
-    return found
-
-
-def _program_of_lists(kernel: Kernel) -> t.Optional[Program]:
-    """Return the program that shares most with what is still pinned; of several, the newest."""
-    pinned = set(kernel.pinned().values())
-    programs = (kernel.attached(kernel.interface(name).ifindex) for name in kernel.interfaces())
-    ours = [program for program in programs if program is not None and program.ours]
-    return max(ours, key=lambda program: (len(pinned.intersection(program.maps.values())), -program.uptime), default=None)
-
-
-def require_host_maps(kernel: Kernel) -> None:
-    """Have all maps of the host: those that are there, others anew."""
-    with contextlib.ExitStack() as stack:
-        opened = {}
-        for shape in HOST_MAPS:
-            found = kernel.host_map(shape.name)
-            opened[shape.name] = stack.enter_context(kernel.new_map(shape) if found is None else found)
-        if kernel.pinned() != {name: each.info.id for name, each in opened.items()}:
-            kernel.pin(None, opened)
 
 
 def _folder(ifindex: t.Optional[int]) -> str:

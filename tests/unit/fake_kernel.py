@@ -22,8 +22,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import Undo
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import find_host_map, require_host_maps
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program, find_host_map, require_host_maps
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused

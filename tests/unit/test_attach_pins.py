@@ -4,9 +4,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -95,6 +96,49 @@ def test_a_list_is_changed_where_the_programs_see_it_even_if_its_pins_were_remov
 
     assert len(kernel.tables[kernel.attached(2).maps["hosts_v4"]].values) == 2
     assert kernel.pins["hosts_v4"] == kernel.attached(2).maps["hosts_v4"]
+
+
+@pytest.fixture
+def left_behind(kernel: FakeKernel, wanted: Wanted) -> Iterator[FakeKernel]:
+    """Killed after the programs were moved to maps of this version, but before these were pinned."""
+    kernel.block("192.0.2.7")
+    attach(kernel, ["eth0"], wanted, check=False)
+    old = {name: kernel.pins[name] for name in ("hosts_v4", "hosts_v6", "prefixes_v4", "prefixes_v6")}
+    for number in old.values():
+        kernel.outdate(number, max_entries=4)
+    with contextlib.ExitStack() as stack:
+        for number in old.values():
+            stack.enter_context(kernel.map_by_id(number))
+        attach(kernel, ["eth0"], wanted, check=False)
+        kernel.pins.update(old)
+    assert not all_right(kernel, 2)
+    yield kernel
+
+
+def test_a_list_is_changed_where_the_programs_see_it_even_if_its_pins_were_left_behind(left_behind: FakeKernel) -> None:
+    left_behind.block("192.0.2.8")
+    assert len(left_behind.tables[left_behind.attached(2).maps["hosts_v4"]].values) == 2
+    assert all_right(left_behind, 2)
+
+
+def test_pins_that_were_left_behind_follow_without_a_change_of_the_program(left_behind: FakeKernel, wanted: Wanted) -> None:
+    program = left_behind.attached(2)
+    [outcome] = attach(left_behind, ["eth0"], wanted, check=False)
+    assert outcome.actions == ("pin the lists again",)
+    assert (left_behind.attached(2), all_right(left_behind, 2)) == (program, True)
+
+
+def test_an_interface_from_elsewhere_does_not_bring_its_lists(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    remove(kernel, REMOVALS["everything"])
+    came, kernel.nics["eth0"].attached = kernel.nics["eth0"].attached, {}
+    with kernel.opened(next(iter(came.values()))):
+        kernel.block("192.0.2.7")  # before any filter is attached here
+        before = dict(kernel.pins)
+        kernel.nics["eth0"].attached = came
+    kernel.block("192.0.2.8")
+    assert kernel.pins == before
+    assert len(kernel.tables[before["hosts_v4"]].values) == 2
 
 
 def test_of_several_programs_the_one_that_shares_most_with_the_pins_has_the_lists(kernel: FakeKernel, wanted: Wanted) -> None:

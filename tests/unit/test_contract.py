@@ -373,3 +373,20 @@ def test_a_map_of_sockets_that_has_none(host: Host) -> None:
 
 def test_an_interface_has_receive_queues(host: Host) -> None:
     assert host.kernel.receive_queues(host.nic) == 1
+
+
+def test_pins_that_were_left_behind_follow_the_program(host: Host) -> None:
+    kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
+    kernel.require_host_maps()
+    before = kernel.pinned()
+    with contextlib.ExitStack() as stack:
+        opened = {name: stack.enter_context(kernel.host_map(name)) for name in before}
+        loaded = stack.enter_context(kernel.load(host.version1, Config(), {name: each.fd for name, each in opened.items()}))
+        kernel.attach(ifindex, "native", loaded.fd, NOTHING)
+        opened["hosts_v4"] = stack.enter_context(kernel.new_map(MAPS["hosts_v4"]))
+        kernel.pin(None, opened)
+    assert kernel.pinned() != before
+    kernel.require_host_maps()
+    assert kernel.pinned() == before
+    with kernel.opened(kernel.attached(ifindex).prog_id) as there:
+        kernel.attach(ifindex, "native", NOTHING, there)
