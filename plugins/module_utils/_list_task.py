@@ -15,13 +15,11 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
-from ansible_collections.vos.fastpath.plugins.module_utils._keep import ListKeeper
+from ansible_collections.vos.fastpath.plugins.module_utils._keep_list import ListKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
 from ansible_collections.vos.fastpath.plugins.module_utils._paths import invoking_user, require_trusted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
-from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
 __all__ = ("ALLOWLIST_SPEC", "BLOCKLIST_SPEC", "expiry", "list_task")
 
@@ -101,6 +99,8 @@ def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
     expires = expiry(params["expires"])
     feed: t.Iterable[_entries.Item] = ()
     if params["src"] is not None:
+        from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
+
         require_trusted(params["src"], "Let it and the folders that it is in belong to root, and nobody else write to them", invoking_user())
         feed = read_feed(params["src"], read_text(params["src"]), expires)
     if params["packed"] is None:
@@ -138,6 +138,8 @@ def _gateways_in(wanted: _entries.Wanted, addresses: t.Iterable[str]) -> t.Itera
 
 def _check_stealth(kernel: Kernel) -> None:
     """Refuse to take the last entry away from under a filter that drops requests from everybody else."""
+    from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
+
     for name in kernel.interfaces():
         program = kernel.attached(kernel.interface(name).ifindex)
         if program is None or not program.ours:

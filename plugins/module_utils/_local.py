@@ -11,6 +11,7 @@ thing counts, and C(compact) leaves only those.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -75,6 +76,19 @@ class Local:
         """Write notes down. Returns what takes them back, for when the kernel refuses; under the same lock."""
         size = _files.append(self.path, "".join(map(_line, notes)), sync)
         return lambda: os.truncate(self.path, size)
+
+    @contextlib.contextmanager
+    def without(self, notes: t.Sequence[Note]) -> t.Iterator[None]:
+        """Take notes back for what is done within, and write them again where that fails."""
+        if not notes:
+            yield
+            return
+        undo = self.record(note._replace(value=None) for note in notes)
+        try:
+            yield
+        except BaseException:
+            undo()
+            raise
 
     def compact(self, keep: t.Callable[[Note], bool] = lambda note: True) -> int:
         """Leave what holds now and is to be kept, and return how many lines went."""

@@ -22,7 +22,6 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, Comments, collect, count, empty, texts_of
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Local, Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
@@ -157,6 +156,8 @@ class Saved:
 
     def entries(self, name: str) -> Collected:
         """Return the managed entries of the list V(allow) or V(block), with their comments."""
+        from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
+
         path = self.path(_file(name))
         text = _files.read(path)
         if text is None:
