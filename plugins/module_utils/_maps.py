@@ -22,7 +22,7 @@ _LOOKUP, _UPDATE, _DELETE, _NEXT_KEY = 1, 2, 3, 4
 _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 24, 26, 27
 _ENOTSUPP = 524  # the kernel's own; not in errno
 _NO_BATCH = (_ENOTSUPP, errno.EINVAL, errno.EOPNOTSUPP)
-_CHUNK = 1 << 16  # smaller chunks of a hash can answer ENOSPC
+_CHUNK = 1 << 13  # stays in the caches; one that can't hold a whole bucket of a hash would answer ENOSPC
 _ARRAY, _ARRAY_OF_MAPS = 2, 12
 _PERCPU_TYPES = (5, 6, 10, 21)
 
