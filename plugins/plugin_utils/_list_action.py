@@ -16,7 +16,7 @@ from ansible.plugins.action import ActionBase
 
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Item, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_hosts, read_text
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import expiry
 
 __all__ = ("ListAction",)
@@ -47,10 +47,13 @@ class ListAction(ActionBase):
             return  # nor is it for us to say what is missing, or to read what is there
         expires = expiry(seconds)
         feed: t.Iterable[Item] = ()
+        found = None
         if local:
             src = str(arguments.pop("src"))
-            feed = read_feed(src, self._read(src), expires)
-        arguments["packed"] = pack(collect(entries, feed, expires))
+            text = self._read(src)
+            found = None if entries else read_hosts(text, expires)
+            feed = read_feed(src, text, expires)
+        arguments["packed"] = pack(found or collect(entries, feed, expires))
         arguments.pop("entries", None)
 
     def _read(self, src: str) -> str:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_text
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_hosts, read_text
 
 NOON = 1795435200.0
 """2026-11-23 12:00:00 UTC."""
@@ -232,3 +232,20 @@ def test_a_file_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
 
 def test_json_that_would_take_gigabytes_is_refused() -> None:
     assert message("[" + " " * 64 * MEBIBYTE).startswith("lists/feed.txt: as JSON it is larger than 64 MiB. Write one entry per line. ")
+
+
+@pytest.mark.parametrize("text", ["192.0.2.7", "192.0.2.7\n", "198.51.100.1\n192.0.2.7\n\n"])
+def test_a_file_of_hosts_is_read_at_once(text: str) -> None:
+    assert read_hosts(text, NOON) == collect(None, read_feed("feed", text, NOON), NOON)
+
+
+@pytest.mark.parametrize("text", ["", LINES, CSV, "192.0.2.7\n192.0.2.7\n", "192.0.2.7 192.0.2.8", "192.0.2.7\n\n192.0.2.8", "192.0.2.7\0"])
+def test_any_other_file_is_not(text: str) -> None:
+    assert read_hosts(text) is None
+
+
+@given(st.lists(st.sampled_from(["192.0.2.7", "192.0.2.8", "192.0.2.9", "2001:db8::1", "192.0.2.0/24", " 192.0.2.6", ""])), st.booleans())
+def test_read_at_once_it_is_what_it_is_line_by_line(lines: list[str], ends: bool) -> None:
+    text = "\n".join(lines) + "\n" * ends
+    found = read_hosts(text)
+    assert found is None or found == collect(None, read_feed("feed", text), 0.0)
