@@ -59,7 +59,7 @@ Before=network-online.target {servers}
 # It does not remain after exit: when the device comes back, it is started again.
 Type=oneshot
 ExecStart={command} restore --wait 10 %I
-TimeoutStartSec=60
+TimeoutStartSec=120
 {sandbox}
 [Install]
 WantedBy=multi-user.target sys-subsystem-net-devices-%i.device

@@ -117,6 +117,10 @@ def likewise(documented: dict[str, Any]) -> set[str]:
     return set(re.findall(r"C\((\w+)\)", documented["ports"]["description"].partition("likewise")[2]))
 
 
+def test_what_keeping_a_host_returns(call: Call) -> None:
+    compare(call("xdp_host", check=True, state="absent"), returned("xdp_host"), {"success"}, set())
+
+
 def test_what_the_lists_return(call: Call) -> None:
     for name in ("xdp_allowlist", "xdp_blocklist"):
         documented = returned(name)

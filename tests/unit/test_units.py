@@ -38,7 +38,7 @@ def test_the_server_starts_behind_the_filter_but_does_not_need_it() -> None:
     assert "kamailio.service" in SERVERS
     for name in UNITS:
         assert not lines(name, "RequiredBy")
-    assert lines("vos-fastpath@.service", "TimeoutStartSec") == ["60"]
+    assert lines("vos-fastpath@.service", "TimeoutStartSec") == ["120"]
     assert lines("vos-fastpath@.service", "WantedBy") == ["multi-user.target sys-subsystem-net-devices-%i.device"]
 
 
