@@ -82,33 +82,34 @@ def _attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool)
         host = stack.enter_context(places(kernel, host_path(), HOST_MAPS, host_maps_in_use(kernel)))
         if any(place.old for place in host.values()):
             _check_unshared(kernel, names, "The lists are of another version", "would go on with the old ones")
-        all_ready = [stack.enter_context(_ready(kernel, live, wanted, host)) for live in lives]
+        gone = _gone(kernel)
+        all_ready = [stack.enter_context(_ready(kernel, live, wanted, host, gone)) for live in lives]
         check_way(kernel, [(each.live, each.steps) for each in all_ready], wanted)
-        tidy, gone = _host_actions(kernel, host), _gone(kernel)
+        tidy = _host_actions(kernel, host)
         if check:
             outcomes = [foretold(kernel, each.live, wanted, each.loaded.tag, each.steps) for each in all_ready]
         else:
-            outcomes = _bring_about(kernel, host, all_ready, wanted, bool(tidy))
             _forget(kernel, gone)
+            outcomes = _bring_about(kernel, host, all_ready, wanted, bool(tidy))
     outcomes = [outcome._replace(actions=outcome.actions + _carried(each)) for outcome, each in zip(outcomes, all_ready)]
     return _with_actions(outcomes, tidy + _gone_words(gone))
 
 
 @contextlib.contextmanager
-def _ready(kernel: Kernel, live: Live, wanted: Wanted, host: Places) -> t.Iterator[Ready]:
+def _ready(kernel: Kernel, live: Live, wanted: Wanted, host: Places, gone: t.Container[int]) -> t.Iterator[Ready]:
     """Load what is wanted on the maps that the host and this interface have already."""
     program, ifindex = live.program, live.interface.ifindex
 
     def find(name: str) -> t.Optional[Map]:
         if program is not None and program.ours and name in program.maps:
             return kernel.map_by_id(program.maps[name])
-        return kernel.interface_map(ifindex, name)
+        return None if ifindex in gone else kernel.interface_map(ifindex, name)
 
     with places(kernel, interface_path(ifindex), INTERFACE_MAPS, find) as own:
         both = {**host, **own}
         with kernel.load(wanted.object_path, wanted.config, {name: place.map.fd for name, place in both.items()}) as loaded:
             stays = program is not None and all(program.maps.get(name) == place.map.info.id for name, place in both.items())
-            pinned = kernel.pinned(ifindex) == _ids(own)
+            pinned = kernel.pinned(ifindex) == _ids(own) and ifindex not in gone
             yield Ready(live, loaded, own, plan_attach(live, wanted, loaded.tag, stays, pinned))
 
 
@@ -194,9 +195,9 @@ def _carried(ready: Ready) -> t.Tuple[str, ...]:
 
 
 def _gone(kernel: Kernel) -> t.List[int]:
-    """Return the numbers of interfaces that are no more, but have pins."""
+    """Return the numbers of interfaces that are no more, but have pins; somebody else may have such a number now."""
     there = {kernel.interface(name).ifindex for name in kernel.interfaces()}
-    return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there]
+    return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there or kernel.is_left_over(ifindex)]
 
 
 def _forget(kernel: Kernel, gone: t.Iterable[int]) -> None:
@@ -222,7 +223,8 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
         check_modes(live)
         if force:
             check_ours(live.interface.name, live.program, force)
-    gone = _gone(kernel)
+    named = {live.interface.ifindex for live in lives}
+    gone = [ifindex for ifindex in _gone(kernel) if ifindex not in named]
     actions: t.Tuple[str, ...] = ()
     if keep_lists and _lists_are_loose(kernel):
         actions = ("pin the lists again",)  # they would go with the last program

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._ethtool import driver_name
 
-__all__ = ("Interface", "find_interface", "interface_names", "receive_queues", "statistics")
+__all__ = ("Interface", "device_mark", "find_interface", "interface_names", "receive_queues", "statistics")
 
 SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
@@ -48,6 +49,11 @@ def find_interface(name: str) -> Interface:
         raise FastpathError(name, "there is no such interface", "This host has: %s" % there)
     driver = driver_name(name) or "virtual"
     return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
+
+
+def device_mark(ifindex: int) -> str:
+    """Return what tells a device from another that has its number later: sysfs gives no inode number twice, a rename keeps it."""
+    return str(os.stat(os.path.join(SYS_NET, socket.if_indextoname(ifindex), "")).st_ino)
 
 
 def statistics(name: str) -> t.Dict[str, int]:

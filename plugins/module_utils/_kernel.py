@@ -25,6 +25,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import find_host_map, require_host_maps
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
     Interface,
+    device_mark,
     find_interface,
     interface_names,
     receive_queues,
@@ -198,11 +199,16 @@ class Kernel:
 
     def pin(self, ifindex: t.Optional[int], maps: t.Mapping[str, Map]) -> None:
         """Have exactly these maps pinned there, findable for others; they outlive the program. Raises FastpathError."""
-        _pins.pin_maps(_folder(ifindex), {name: opened.fd for name, opened in maps.items()})
+        device = "" if ifindex is None else device_mark(ifindex)
+        _pins.pin_maps(_folder(ifindex), {name: opened.fd for name, opened in maps.items()}, device)
 
     def pinned_interfaces(self) -> t.List[int]:
         """Return the numbers of the interfaces for which anything is pinned."""
         return _pins.interface_folders()
+
+    def is_left_over(self, ifindex: int) -> bool:
+        """Whether what is pinned for an interface was made for another one, which had its number before."""
+        return _pins.made_for(_folder(ifindex)) not in ("", device_mark(ifindex))
 
     def is_pinned(self, ifindex: t.Optional[int] = None) -> bool:
         """Whether anything of an interface is pinned; without one, anything at all."""

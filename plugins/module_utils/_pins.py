@@ -6,7 +6,8 @@
 """Where the maps are pinned, so that other programs find them and they outlive the one that made them.
 
 C(/sys/fs/bpf/vos_fastpath/MAP) for the maps that all interfaces share, C(…/if<ifindex>/MAP) for those of one
-interface (by number, because a name can change, and bpffs takes no dots).
+interface (by number, because a name can change, and bpffs takes no dots). A number can be given to another one later; a link
+beside the maps that leads nowhere, C(device), says for which they were made.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = (
     "host_path",
     "interface_folders",
     "interface_path",
+    "made_for",
     "mounted",
     "open_pinned",
     "pin_maps",
@@ -39,6 +41,7 @@ BPFFS = "/sys/fs/bpf"
 _FOLDER = "vos_fastpath"
 _MAGIC = "bpf"
 _HALF_MADE = "new_"
+_DEVICE = "device"
 _XSKMAP = MAPS["xsks_map"].type
 _START_ANEW = "Remove the filter with state=absent and keep_lists=false, attach it again, and fill the lists again"
 
@@ -108,7 +111,15 @@ def pinned(folder: str) -> t.Dict[str, int]:
     return found
 
 
-def pin_maps(folder: str, fds: t.Mapping[str, int]) -> None:
+def made_for(folder: str) -> str:
+    """Return for which device the pins in a folder were made; empty where nothing says so."""
+    try:
+        return os.readlink(os.path.join(folder, _DEVICE))
+    except OSError:
+        return ""
+
+
+def pin_maps(folder: str, fds: t.Mapping[str, int], device: str = "") -> None:
     """Have exactly these maps pinned in a folder. A pin that is there gives way to the next; at no moment is nothing pinned."""
     if not mounted():
         mount()
@@ -118,6 +129,8 @@ def pin_maps(folder: str, fds: t.Mapping[str, int]) -> None:
         for each in (os.path.dirname(folder), folder):
             os.makedirs(each, mode=0o700, exist_ok=True)
         _require_roots(folder)  # nobody was faster
+        if device and not made_for(folder):
+            os.symlink(device, os.path.join(folder, _DEVICE))
         for name in _ours_in(folder):
             if name not in fds:
                 os.unlink(os.path.join(folder, name))

@@ -25,9 +25,9 @@ _PATIENCE = 10.0
 
 
 def pins() -> set[str]:
-    """All that is pinned in our folder, by its path below the BPF filesystem."""
-    top = Path(_pins.BPFFS)
-    return {str(path.relative_to(top)) for path in Path(_pins.host_path()).rglob("*") if not path.is_dir()}
+    """All that is pinned in our folder, by its path below the BPF filesystem; the links say for which device, and hold nothing."""
+    top, found = Path(_pins.BPFFS), Path(_pins.host_path()).rglob("*")
+    return {str(path.relative_to(top)) for path in found if not path.is_dir() and not path.is_symlink()}
 
 
 def pins_of(*ifindexes: int) -> set[str]:

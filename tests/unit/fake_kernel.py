@@ -163,6 +163,8 @@ class FakeKernel(Kernel):
         self.descriptors: dict[int, tuple[str, int]] = {}
         self.pins: dict[str, int] = {}
         self.folders: set[str] = set()
+        self.made_for: dict[int, Nic] = {}
+        """For which interface there are pins under a number."""
         self.writes: list[tuple[object, ...]] = []
         self.offline: list[int] = []
         """CPUs on which nothing can be run."""
@@ -431,6 +433,8 @@ class FakeKernel(Kernel):
         if self.read_only:
             raise FastpathError(host_path(), "Read-only file system (EROFS)", "Run as root")
         self.folders.update(("", folder))
+        if ifindex is not None:
+            self.made_for.setdefault(ifindex, self._nic(ifindex))
         self.pins = {path: number for path, number in self.pins.items() if self._place(path)[0] != folder or self._place(path)[1] in maps}
         for name, opened in maps.items():
             if there.get(name) != opened.info.id:
@@ -450,6 +454,9 @@ class FakeKernel(Kernel):
         folder, _slash, name = path.rpartition("/")
         return folder, name
 
+    def is_left_over(self, ifindex: int) -> bool:
+        return ifindex in self.made_for and self.made_for[ifindex] is not self._nic(ifindex)
+
     def is_pinned(self, ifindex: int | None = None) -> bool:
         return ("" if ifindex is None else "if%d" % ifindex) in self.folders
 
@@ -458,6 +465,7 @@ class FakeKernel(Kernel):
             self.wrote("forget", ifindex)
         gone = "" if ifindex is None else "if%d" % ifindex
         self.folders = {name for name in self.folders if gone and name != gone}
+        self.made_for = {number: nic for number, nic in self.made_for.items() if ifindex not in (None, number)}
         self.pins = {path: number for path, number in self.pins.items() if gone and not path.startswith(gone + "/")}
         self._collect()
 

@@ -205,6 +205,35 @@ def test_an_interface_that_was_made_anew_starts_anew(kernel: FakeKernel, wanted:
     assert (kernel.pinned_interfaces(), all_right(kernel, 9)) == ([9], True)
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_an_interface_that_got_the_number_of_another_one_does_not_get_its_maps(kernel: FakeKernel, wanted: Wanted, state: str) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    of_another = {kernel.pins[path] for path in kernel.pins if path.startswith("if2/")}
+    del kernel.nics["eth0"]
+    kernel.add_nic("eth1", 2)
+    forgotten = "unpin the maps of interface number 2, which is no more"
+    if state == "absent":
+        assert detach(kernel, ["br0"], force=False, keep_lists=True, check=False)[-1].actions == (forgotten,)
+        assert (kernel.is_pinned(2), kernel.is_pinned()) == (False, True)
+
+    foretold = attach(kernel, ["eth1"], wanted, check=True)
+    [outcome] = attach(kernel, ["eth1"], wanted, check=False)
+
+    assert foretold[0].actions == outcome.actions == ("attach to eth1 (native)", forgotten)[: 2 - (state == "absent")]
+    assert of_another.isdisjoint(kernel.attached(2).maps.values())
+    assert all_right(kernel, 2)
+    assert attach(kernel, ["eth1"], wanted, check=False)[0].actions == ()
+
+
+def test_taking_off_what_got_the_number_of_another_one_unpins_once(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    del kernel.nics["eth0"]
+    kernel.add_nic("eth1", 2)
+    [outcome] = detach(kernel, ["eth1"], force=False, keep_lists=True, check=False)
+    assert outcome.actions == ("unpin the maps of eth1",)
+    assert not kernel.is_pinned(2)
+
+
 CHANGES = {"first": {}, "upgrade": {"config": Config((5080,))}, "another mode": {"mode": "generic"}, "settings": {"settings": Settings(audit=True)}}
 
 

@@ -257,6 +257,7 @@ def test_a_pin_keeps_a_map_and_gives_way_to_the_next(host: Host) -> None:
             ids.append(pinned.info.id)
     assert ids[0] != ids[1]
     assert kernel.is_pinned(ifindex)
+    assert not kernel.is_left_over(ifindex)
     assert (kernel.pinned(ifindex), kernel.pinned()) == ({"xdp_settings": ids[1]}, {})
     assert kernel.pinned_interfaces() == [ifindex]
     with kernel.new_map(MAPS["xdp_counters"]) as opened:

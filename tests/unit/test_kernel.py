@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObj
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, attach
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
+from ansible_collections.vos.fastpath.tests.unit.conftest import ip
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
@@ -137,3 +138,24 @@ def test_an_object_that_can_not_be_ours_changes_nothing(
     with pytest.raises(FastpathError, match=f"{name}.bpf.o: "):
         attach_task({**params, "interfaces": [veth], "object": bpf_object(name)}, check)
     assert (shown(veth), Kernel().is_pinned()) == (None, False)
+
+
+def test_an_interface_with_the_number_of_another_one_does_not_get_its_maps(params: dict[str, Any], real_host: None) -> None:
+    def plug(name: str) -> None:
+        ip("link", "add", name, "index", "4242", "type", "veth", "peer", "name", "far0")
+
+    plug("near0")
+    first = attach_task({**params, "interfaces": ["near0"]}, False)["interfaces"]["near0"]
+    ip("link", "set", "near0", "name", "renamed0")
+    assert attach_task({**params, "interfaces": ["renamed0"]}, False)["changed"] is False, "it is the same one"
+    before = Kernel().pinned(4242)
+    ip("link", "delete", "renamed0")
+
+    plug("near0")
+    attached = attach_task({**params, "interfaces": ["near0"]}, False)
+
+    assert attached["actions"] == ["attach to near0 (native)", "unpin the maps of interface number 4242, which is no more"]
+    assert (first["ifindex"], attached["interfaces"]["near0"]["ifindex"]) == (4242, 4242)
+    assert set(before.values()).isdisjoint(Kernel().pinned(4242).values())
+    assert attach_task({**params, "interfaces": ["near0"]}, False)["changed"] is False
+    ip("link", "delete", "near0")

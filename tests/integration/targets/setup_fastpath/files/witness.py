@@ -47,7 +47,8 @@ def program(xdp: dict[str, Any] | None) -> dict[str, Any] | None:
 def pins() -> dict[str, int]:
     """The id of each pinned map, by its path below our folder."""
     paths = sorted(os.path.join(folder, name) for folder, _folders, names in os.walk(PINS) for name in names)
-    return {os.path.relpath(path, PINS): ask("bpftool", "-j", "map", "show", "pinned", path)["id"] for path in paths}
+    maps = [path for path in paths if not os.path.islink(path)]  # a link only says for which device the maps are
+    return {os.path.relpath(path, PINS): ask("bpftool", "-j", "map", "show", "pinned", path)["id"] for path in maps}
 
 
 def values(path: str) -> list[tuple[bytes, bytes]]:
