@@ -4,16 +4,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import listed, read
-from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 from ansible_collections.vos.fastpath.tests.faults import leftovers
 from ansible_collections.vos.fastpath.tests.faults.campaigns import entries
 from ansible_collections.vos.fastpath.tests.faults.host import BARE, FILTERED, NAME, Host, listing
@@ -22,17 +20,9 @@ from ansible_collections.vos.fastpath.tests.faults.runs import Result, Wish, res
 TIMES = 3
 
 
-@contextmanager
-def lock_held() -> Iterator[None]:
-    """Be another run, in the middle of something."""
-    with open(LOCK, "a", encoding="ascii") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
-
-
 def at_once(*wishes: Wish) -> list[Result]:
     """Start them all while the lock is held, so that they wait side by side, and let them go."""
-    with lock_held():
+    with locked(LOCK):  # be another run, in the middle of something
         running = [start(wish) for wish in wishes]
         wait_until_all_wait(running)
         assert [process.poll() for process in running] == [None] * len(wishes)
