@@ -5,8 +5,9 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -138,6 +139,38 @@ def test_an_object_that_can_not_be_ours_changes_nothing(
     with pytest.raises(FastpathError, match=f"{name}.bpf.o: "):
         attach_task({**params, "interfaces": [veth], "object": bpf_object(name)}, check)
     assert (shown(veth), Kernel().is_pinned()) == (None, False)
+
+
+@pytest.fixture
+def away(real_host: None) -> Iterator[str]:
+    """Another network namespace."""
+    ip("netns", "add", "away")
+    yield "away"
+    ip("netns", "delete", "away")
+
+
+def test_an_interface_that_is_moved_away_takes_its_filter_along_and_brings_it_back(
+    params: dict[str, Any], veth: str, bridge: str, away: str
+) -> None:
+    def there() -> int:
+        [link] = tool("ip", "-netns", away, "-json", "link", "show", "dev", veth)
+        return link["xdp"]["prog"]["id"]
+
+    attached = attach_task({**params, "interfaces": [veth, bridge]}, False)["interfaces"][veth]
+    maps = Kernel().attached(attached["ifindex"]).maps
+    ip("link", "set", veth, "netns", away)
+    with pytest.raises(FastpathError, match=f"^{veth}: there is no such interface"):
+        attach_task({**params, "interfaces": [veth, bridge]}, False)
+    unpinned = "unpin the maps of interface number %d, which is no more" % attached["ifindex"]
+    assert attach_task({**params, "interfaces": [bridge]}, False)["actions"] == [unpinned]
+    assert there() == attached["prog_id"], "where it is now, it filters as before"
+
+    ip("-netns", away, "link", "set", veth, "netns", str(os.getpid()))
+    back = attach_task({**params, "interfaces": [veth, bridge]}, False)
+    assert back["actions"] == [f"pin the maps of {veth} again"]
+    assert back["interfaces"][veth]["prog_id"] == attached["prog_id"]
+    pinned = {**Kernel().pinned(), **Kernel().pinned(back["interfaces"][veth]["ifindex"])}
+    assert pinned == {name: maps[name] for name in MAPS}
 
 
 def test_an_interface_with_the_number_of_another_one_does_not_get_its_maps(params: dict[str, Any], real_host: None) -> None:
