@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
-import sys
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
@@ -28,62 +27,45 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import load_xdp, map_by_id, map_info, run_once
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._instructions import (
+    DATA,
+    DATA_END,
+    EXIT,
+    copy,
+    instruction,
+    load32,
+    look_up,
+    put,
+    store32,
+    store64,
+)
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import possible_cpus
 
 __all__ = ("sockets", "taking", "unreachable_cpus")
 
-_LOOK_UP = 1  # BPF_FUNC_map_lookup_elem
 _XCHG = 0xE1  # BPF_XCHG, kernel 5.12: one instruction, so that no interrupt comes in between
-_MAP_FD = 1  # BPF_PSEUDO_MAP_FD
-_DATA, _DATA_END = 0, 4  # in struct xdp_md
 _KEY = -4  # on the stack
 _NUMBERS = len(COUNTERS) + STATS_NUMBERS
 _FRAME = 64  # bytes; the kernel takes no frame shorter than an Ethernet header
 
 
-def _op(code: int, to: int = 0, source: int = 0, offset: int = 0, number: int = 0) -> bytes:
-    """Return C(struct bpf_insn)."""
-    registers = to | source << 4 if sys.byteorder == "little" else source | to << 4
-    return struct.pack("=BBhi", code, registers, offset, number)
-
-
-def _set(to: int, number: int) -> bytes:
-    return _op(0xB7, to, number=number)
-
-
-def _copy(to: int, source: int, plus: int = 0) -> bytes:
-    return _op(0xBF, to, source) + (_op(0x07, to, number=plus) if plus else b"")
-
-
-def _load32(to: int, source: int, offset: int) -> bytes:
-    return _op(0x61, to, source, offset)
-
-
-def _store32(to: int, offset: int, source: int) -> bytes:
-    return _op(0x63, to, source, offset)
-
-
-def _store64(to: int, offset: int, source: int) -> bytes:
-    return _op(0x7B, to, source, offset)
-
-
 def _found(map_fd: int) -> bytes:
     """Look up the key on the stack: r0 is the value, or the program ends."""
-    return _op(0x18, 1, _MAP_FD, number=map_fd) + _op(0) + _copy(2, 10, _KEY) + _op(0x85, number=_LOOK_UP) + _op(0x55, 0, offset=1) + _op(0x95)
+    return look_up(map_fd, copy(2, 10, _KEY)) + instruction(0x55, 0, offset=1) + EXIT
 
 
 def _in_frame(size: int) -> bytes:
     """r6 is the data of the frame, so many bytes of it; or the program ends with 0, but it never is that short."""
-    checked = _load32(6, 1, _DATA) + _load32(7, 1, _DATA_END) + _copy(1, 6, size)
-    return checked + _op(0xBD, 1, 7, 2) + _set(0, 0) + _op(0x95)
+    checked = load32(6, 1, DATA) + load32(7, 1, DATA_END) + copy(1, 6, size)
+    return checked + instruction(0xBD, 1, 7, 2) + put(0, 0) + EXIT
 
 
 def sockets(map_id: int, queues: int) -> t.Dict[int, int]:
     """Return which queue the socket is bound to that a XSKMAP has under a number (of these many), where it has one."""
     fd = map_by_id(map_id)
     try:
-        look = _in_frame(4) + _load32(1, 6, 0) + _store32(10, _KEY, 1) + _found(fd)
-        program = load_xdp(look + _load32(0, 0, 0) + _op(0x07, 0, number=1) + _op(0x95))  # struct bpf_xdp_sock: queue_id
+        look = _in_frame(4) + load32(1, 6, 0) + store32(10, _KEY, 1) + _found(fd)
+        program = load_xdp(look + load32(0, 0, 0) + instruction(0x07, 0, number=1) + EXIT)  # struct bpf_xdp_sock: queue_id
     finally:
         os.close(fd)
     try:
@@ -128,18 +110,18 @@ def _check_shape(shape: MapShape) -> None:
 def _taking(counters: int, stats: int, top: int) -> bytes:
     code = _in_frame(8 * _NUMBERS)
     for slot in range(len(COUNTERS)):
-        code += _set(1, slot) + _store32(10, _KEY, 1) + _found(counters) + _swapped(0, slot)
-    code += _set(1, 0) + _store32(10, _KEY, 1) + _found(stats)
+        code += put(1, slot) + store32(10, _KEY, 1) + _found(counters) + _swapped(0, slot)
+    code += put(1, 0) + store32(10, _KEY, 1) + _found(stats)
     for number in range(STATS_NUMBERS):
         code += _swapped(8 * number, len(COUNTERS) + number)
-    forget = _store32(10, _KEY, 8) + _found(top) + _set(1, 0)
-    forget += b"".join(_store64(0, offset, 1) for offset in range(0, TOP_SOURCE.size, 8)) + _op(0x07, 8, number=1)
-    return code + _set(8, 0) + forget + _op(0xA5, 8, offset=-len(forget) // 8 - 1, number=TOP_SOURCES_MAX) + _set(0, 0) + _op(0x95)
+    forget = store32(10, _KEY, 8) + _found(top) + put(1, 0)
+    forget += b"".join(store64(0, offset, 1) for offset in range(0, TOP_SOURCE.size, 8)) + instruction(0x07, 8, number=1)
+    return code + put(8, 0) + forget + instruction(0xA5, 8, offset=-len(forget) // 8 - 1, number=TOP_SOURCES_MAX) + put(0, 0) + EXIT
 
 
 def _swapped(offset: int, place: int) -> bytes:
     """Put 0 into the value that r0 points to, and what was there into the frame."""
-    return _set(1, 0) + _op(0xDB, 0, 1, offset, _XCHG) + _store64(6, 8 * place, 1)
+    return put(1, 0) + instruction(0xDB, 0, 1, offset, _XCHG) + store64(6, 8 * place, 1)
 
 
 def _taken(program: int) -> t.List[int]:
