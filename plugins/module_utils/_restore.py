@@ -44,6 +44,7 @@ __all__ = (
 COUNTERS = "/var/lib/vos-fastpath/drift.json"
 COMPARED = "/run/vos-fastpath.compared"
 _SHARE = 100  # comparing a million entries takes seconds: it may take a hundredth of the time
+_LITTLE = 0.5  # seconds; what takes less is done each time
 _SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
 
 
@@ -193,7 +194,7 @@ def lists_are_due(kernel: Kernel, path: t.Optional[str] = None) -> bool:
     """Whether the lists are to be compared again: small ones each time, large ones at times, and where their sizes changed."""
     when, took, gate = ((_files.read(path or COMPARED) or "") + "\n\n").split("\n")[:3]
     try:
-        return gate != _gate(kernel) or time.monotonic() - float(when) >= _SHARE * float(took)
+        return gate != _gate(kernel) or float(took) < _LITTLE or time.monotonic() - float(when) >= _SHARE * float(took)
     except ValueError:
         return True
 

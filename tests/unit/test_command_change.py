@@ -135,7 +135,7 @@ def test_only_what_is_to_be_filtered_can_be_changed(commander: Commander, tmp_pa
 
 def test_large_lists_are_compared_at_times_and_where_their_sizes_changed(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
     assert _restore.lists_are_due(commander.kernel), "they never were yet"
-    _restore.lists_were_compared(commander.kernel, 0.0)
+    _restore.lists_were_compared(commander.kernel, 0.4)
     assert _restore.lists_are_due(commander.kernel), "comparing was quick: the next time again"
     _restore.lists_were_compared(commander.kernel, 3.0)
     assert not _restore.lists_are_due(commander.kernel)
