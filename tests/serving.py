@@ -24,7 +24,7 @@ for place in range(len(numbers)):
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS=str(len(numbers)))
 sys.exit(main(["serve", *sys.argv[4:]], Kernel(), Saved(sys.argv[2])))
 """
-REAL = ("ansible_collections.vos.fastpath.plugins.module_utils._kernel", "Kernel")
+REAL = ("ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching", "AttachingKernel")
 FAKE = ("ansible_collections.vos.fastpath.tests.unit.fake_kernel", "FakeKernel")
 
 

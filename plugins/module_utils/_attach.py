@@ -24,8 +24,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._levels import below
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._migrate import Place, moved, places
@@ -42,6 +41,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import (
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import check_way, foretold, notes_of
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import below
 
 __all__ = ("attach", "detach", "shares_lists")
 
@@ -61,7 +61,7 @@ class Ready(t.NamedTuple):
     steps: t.Tuple[str, ...]
 
 
-def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
+def attach(kernel: AttachingKernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
     """Attach to every interface, or in check mode say what would be done. Raises FastpathError before any change."""
     mounted = kernel.mounted()
     outcomes = _attach(kernel, names, wanted, check)
@@ -71,7 +71,7 @@ def attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) 
     return outcomes
 
 
-def _attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
+def _attach(kernel: AttachingKernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
     if not check:
         _check_stealth(kernel, wanted)
     check_capabilities(kernel.missing_capabilities())
@@ -96,7 +96,7 @@ def _attach(kernel: Kernel, names: t.Sequence[str], wanted: Wanted, check: bool)
 
 
 @contextlib.contextmanager
-def _ready(kernel: Kernel, live: Live, wanted: Wanted, host: Places, gone: t.Container[int]) -> t.Iterator[Ready]:
+def _ready(kernel: AttachingKernel, live: Live, wanted: Wanted, host: Places, gone: t.Container[int]) -> t.Iterator[Ready]:
     """Load what is wanted on the maps that the host and this interface have already."""
     program, ifindex = live.program, live.interface.ifindex
 
@@ -114,7 +114,7 @@ def _ready(kernel: Kernel, live: Live, wanted: Wanted, host: Places, gone: t.Con
 
 
 def _bring_about(
-    kernel: Kernel, host: Places, all_ready: t.Sequence[Ready], wanted: Wanted, tidy: bool
+    kernel: AttachingKernel, host: Places, all_ready: t.Sequence[Ready], wanted: Wanted, tidy: bool
 ) -> t.List[Outcome]:
     if not tidy and not any(each.steps for each in all_ready):
         return [_outcome(kernel, each, wanted.mode, None) for each in all_ready]
@@ -129,20 +129,19 @@ def _bring_about(
         return [_outcome(kernel, each, *mode)._replace(rollback=token) for each, mode in zip(all_ready, modes)]
 
 
-def _watched(kernel: Kernel, undo: Undo, all_ready: t.Sequence[Ready], wanted: Wanted) -> t.ContextManager[t.Optional[str]]:
+def _watched(kernel: AttachingKernel, undo: Undo, all_ready: t.Sequence[Ready], wanted: Wanted) -> t.ContextManager[t.Optional[str]]:
     """Where the play's own connection comes in by what is about to change, have the change undone unless somebody confirms it."""
     way = kernel.way_to(wanted.controller) if wanted.rollback_after and wanted.controller else None
     if way is None:
         return contextlib.nullcontext()
     changing = {each.live.interface.name for each in all_ready if _CHANGED & set(each.steps)}
-    device = kernel.device(kernel.interface(way))
-    if changing.isdisjoint({way, *(each.interface.name for each in below(kernel, device))}):
+    if changing.isdisjoint({way, *(each.name for each in below(kernel, way))}):
         return contextlib.nullcontext()
     stay = [each.live.program.prog_id for each in all_ready if each.live.program]
     return kernel.dead_man(wanted.rollback_after, undo, [*stay, *(each.loaded.prog_id for each in all_ready)])
 
 
-def _apply(kernel: Kernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optional[str]]:
+def _apply(kernel: AttachingKernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optional[str]]:
     """Change one interface. Returns the mode and, after a fall-back, why the driver refused native."""
     live, steps, interface, program = ready.live, ready.steps, ready.live.interface, ready.live.program
     settings, refused, mode = ready.places["xdp_settings"].map, None, wanted.mode
@@ -163,7 +162,7 @@ def _apply(kernel: Kernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optio
     return mode, refused
 
 
-def _outcome(kernel: Kernel, ready: Ready, mode: str, refused: t.Optional[str]) -> Outcome:
+def _outcome(kernel: AttachingKernel, ready: Ready, mode: str, refused: t.Optional[str]) -> Outcome:
     after = read_live(kernel, ready.live.interface.name) if ready.steps else ready.live
     notes = notes_of(kernel, after.interface, after.program.mode) if after.program else ()
     return Outcome(ready.live, after.describe(), actions_of(ready.live, mode, ready.steps), refused, notes)
@@ -177,7 +176,7 @@ def _maps(some: Places) -> t.Dict[str, Map]:
     return {name: place.map for name, place in some.items()}
 
 
-def _host_actions(kernel: Kernel, host: Places) -> t.Tuple[str, ...]:
+def _host_actions(kernel: AttachingKernel, host: Places) -> t.Tuple[str, ...]:
     """Return what has to be done about lists that are there, in words."""
     carried = [name for name, place in host.items() if place.old]
     if carried:
@@ -194,13 +193,13 @@ def _carried(ready: Ready) -> t.Tuple[str, ...]:
     return ("carry what %s counted over to the maps of this version (%s)" % (ready.live.interface.name, ", ".join(names)),)
 
 
-def _gone(kernel: Kernel) -> t.List[int]:
+def _gone(kernel: AttachingKernel) -> t.List[int]:
     """Return the numbers of interfaces that are no more, but have pins; somebody else may have such a number now."""
     there = {kernel.interface(name).ifindex for name in kernel.interfaces()}
     return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there or kernel.is_left_over(ifindex)]
 
 
-def _forget(kernel: Kernel, gone: t.Iterable[int]) -> None:
+def _forget(kernel: AttachingKernel, gone: t.Iterable[int]) -> None:
     for ifindex in gone:
         kernel.forget(ifindex)
 
@@ -214,7 +213,7 @@ def _with_actions(outcomes: t.List[Outcome], actions: t.Tuple[str, ...]) -> t.Li
     return outcomes[:-1] + [outcomes[-1]._replace(actions=outcomes[-1].actions + actions)]
 
 
-def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
+def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
     """Take our program off every interface; another's only with C(force)."""
     if not keep_lists:
         _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
@@ -240,7 +239,7 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
     return _with_actions(outcomes, actions + _gone_words(gone))
 
 
-def _detach(kernel: Kernel, live: Live, force: bool, check: bool) -> Outcome:
+def _detach(kernel: AttachingKernel, live: Live, force: bool, check: bool) -> Outcome:
     program, name = live.program, live.interface.name
     mine = program is not None and (program.ours or force)
     actions = ["detach %s from %s" % (words_of(program), name)] if program and mine else []
@@ -251,7 +250,7 @@ def _detach(kernel: Kernel, live: Live, force: bool, check: bool) -> Outcome:
     return Outcome(live, {"attached": False} if mine else live.describe(), tuple(actions))
 
 
-def _lists_are_loose(kernel: Kernel) -> bool:
+def _lists_are_loose(kernel: AttachingKernel) -> bool:
     """Whether a program goes by lists that somebody unpinned."""
     with contextlib.ExitStack() as stack:
         found = {shape.name: kernel.host_map(shape.name) for shape in HOST_MAPS}
@@ -259,7 +258,7 @@ def _lists_are_loose(kernel: Kernel) -> bool:
         return ids != kernel.pinned()
 
 
-def _check_unshared(kernel: Kernel, names: t.Sequence[str], subject: str, reason: str) -> None:
+def _check_unshared(kernel: AttachingKernel, names: t.Sequence[str], subject: str, reason: str) -> None:
     """Refuse to take the lists from under a filter that is to stay."""
     others = [name for name in kernel.interfaces() if name not in names]
     using = [name for name in others if (program := kernel.attached(kernel.interface(name).ifindex)) and program.ours]
@@ -267,7 +266,7 @@ def _check_unshared(kernel: Kernel, names: t.Sequence[str], subject: str, reason
         raise FastpathError(subject, "%s %s" % (", ".join(using), reason), "Name it too")
 
 
-def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
+def _check_stealth(kernel: AttachingKernel, wanted: Wanted) -> None:
     if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel):
         raise FastpathError(
             "stealth: %s" % ", ".join(wanted.settings.stealth),
@@ -276,7 +275,7 @@ def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
         )
 
 
-def shares_lists(kernel: Kernel, live: Live) -> bool:
+def shares_lists(kernel: AttachingKernel, live: Live) -> bool:
     """Whether our program goes by the lists that are pinned; it does not if somebody removed the pins meanwhile."""
     maps = live.program.maps if live.program is not None else {}
     pinned = kernel.pinned()

@@ -13,7 +13,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import InterfaceKeeper
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import carried, carriers, resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Outcome, Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
@@ -52,12 +52,12 @@ ARGUMENT_SPEC: t.Dict[str, t.Any] = {
 def attach_task(
     params: t.Dict[str, t.Any],
     check: bool,
-    kernel: t.Optional[Kernel] = None,
+    kernel: t.Optional[AttachingKernel] = None,
     controller: Controller = controller_address,
     saved: t.Optional[Saved] = None,
 ) -> t.Dict[str, t.Any]:
     """Attach or detach, and say what was done. Raises FastpathError."""
-    kernel, saved = kernel or Kernel(), saved or Saved()
+    kernel, saved = kernel or AttachingKernel(), saved or Saved()
     if params["confirm"] not in (None, LATER):
         return {"changed": False, "rolled_back": _confirmed(kernel, saved, params["confirm"])}
     names = list(dict.fromkeys(params["interfaces"]))
@@ -82,7 +82,7 @@ def attach_task(
     return result
 
 
-def _confirmed(kernel: Kernel, saved: Saved, token: str) -> t.Optional[str]:
+def _confirmed(kernel: AttachingKernel, saved: Saved, token: str) -> t.Optional[str]:
     """Have a change stay, and what is saved with it. Returns what became of it if it was too late."""
     rolled_back = kernel.confirm(token)
     if rolled_back is None:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live
@@ -34,7 +34,7 @@ Undo = t.Callable[[t.Optional[t.Container[t.Optional[int]]]], t.List[str]]
 
 
 @contextlib.contextmanager
-def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[Undo]:
+def all_or_nothing(kernel: AttachingKernel, lives: t.Sequence[Live]) -> t.Iterator[Undo]:
     """Where one interface can't be brought to what is wanted, put all of them back as they were. Gives what does that."""
     with contextlib.ExitStack() as stack:
         olds = [stack.enter_context(kernel.opened(live.program.prog_id)) if live.program else NOTHING for live in lives]
@@ -63,7 +63,7 @@ def all_or_nothing(kernel: Kernel, lives: t.Sequence[Live]) -> t.Iterator[Undo]:
             raise
 
 
-def _prog_id(kernel: Kernel, ifindex: int) -> t.Optional[int]:
+def _prog_id(kernel: AttachingKernel, ifindex: int) -> t.Optional[int]:
     program = kernel.attached(ifindex)
     return None if program is None else program.prog_id
 
@@ -80,21 +80,21 @@ def _tried(undo: t.Callable[[], None]) -> str:
 _Pinned = t.Optional[t.Dict[str, Map]]
 
 
-def _pinned(kernel: Kernel, stack: contextlib.ExitStack, ifindex: t.Optional[int]) -> _Pinned:
+def _pinned(kernel: AttachingKernel, stack: contextlib.ExitStack, ifindex: t.Optional[int]) -> _Pinned:
     """Hold what is pinned."""
     if not kernel.is_pinned(ifindex):
         return None
     return {name: stack.enter_context(kernel.map_by_id(number)) for name, number in kernel.pinned(ifindex).items()}
 
 
-def _pin_back(kernel: Kernel, ifindex: t.Optional[int], before: _Pinned) -> None:
+def _pin_back(kernel: AttachingKernel, ifindex: t.Optional[int], before: _Pinned) -> None:
     if before is None:
         kernel.forget(ifindex)
     elif kernel.pinned(ifindex) != {name: opened.info.id for name, opened in before.items()}:
         kernel.pin(ifindex, before)
 
 
-def _put_back(kernel: Kernel, live: Live, old: int) -> None:
+def _put_back(kernel: AttachingKernel, live: Live, old: int) -> None:
     """Attach what was attached before; C(old) is its file descriptor. What somebody else attached meanwhile stays."""
     before, now, interface = live.program, kernel.attached(live.interface.ifindex), live.interface
     if now is not None and now.ours and (before is None or now.prog_id != before.prog_id):
@@ -109,7 +109,7 @@ def _put_back(kernel: Kernel, live: Live, old: int) -> None:
             opened.update(_FIRST, live.settings.pack())
 
 
-def attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.Tuple[str, t.Optional[str]]:
+def attach_first(kernel: AttachingKernel, interface: Interface, fd: int, mode: str) -> t.Tuple[str, t.Optional[str]]:
     """Attach where nothing is. Returns the mode and, after a fall-back, why the driver refused native."""
     if mode != "auto":
         set_program(kernel, interface, mode, fd, NOTHING)
@@ -124,14 +124,14 @@ def attach_first(kernel: Kernel, interface: Interface, fd: int, mode: str) -> t.
         return "generic", refused.words
 
 
-def set_program(kernel: Kernel, interface: Interface, mode: str, fd: int, expected: int) -> None:
+def set_program(kernel: AttachingKernel, interface: Interface, mode: str, fd: int, expected: int) -> None:
     try:
         kernel.attach(interface.ifindex, mode, fd, expected)
     except Refused as refused:
         raise _not_attached(kernel, interface, mode, refused) from refused
 
 
-def take_off(kernel: Kernel, live: Live, attached: bool) -> None:
+def take_off(kernel: AttachingKernel, live: Live, attached: bool) -> None:
     program, interface = live.program, live.interface
     if program is not None and attached:
         with kernel.opened(program.prog_id) as expected:
@@ -143,7 +143,7 @@ def take_off(kernel: Kernel, live: Live, attached: bool) -> None:
     kernel.forget(interface.ifindex)
 
 
-def verify(kernel: Kernel, interface: Interface, mode: str, prog_id: int) -> None:
+def verify(kernel: AttachingKernel, interface: Interface, mode: str, prog_id: int) -> None:
     found = kernel.attached(interface.ifindex)
     if found is None or (found.mode, found.prog_id) != (mode, prog_id):
         there = words_of(found) if found else "nothing"
@@ -151,7 +151,7 @@ def verify(kernel: Kernel, interface: Interface, mode: str, prog_id: int) -> Non
         raise FastpathError(interface.name, reason, "See who else manages XDP on this interface")
 
 
-def _not_attached(kernel: Kernel, interface: Interface, mode: str, refused: Refused) -> FastpathError:
+def _not_attached(kernel: AttachingKernel, interface: Interface, mode: str, refused: Refused) -> FastpathError:
     remedies = {
         errno.EOPNOTSUPP: "Use mode=auto or mode=generic",
         errno.ERANGE: "Lower the MTU, or use mode=generic",
@@ -168,7 +168,7 @@ def _not_attached(kernel: Kernel, interface: Interface, mode: str, refused: Refu
     return FastpathError(interface.name, reason, remedy, errno=refused.code)
 
 
-def _explained(kernel: Kernel, interface: Interface, mode: str, remedy: str) -> str:
+def _explained(kernel: AttachingKernel, interface: Interface, mode: str, remedy: str) -> str:
     """What the device tells says more than an errno, where it foretold that native is not possible."""
     found = outlook_of(kernel, interface)
     if mode != "native" or not found.remedy:

@@ -48,7 +48,7 @@ class Call(t.NamedTuple):
 
     options: argparse.Namespace
     kernel: t.Any
-    """A C(_kernel.Kernel)."""
+    """A C(_kernel_attaching.AttachingKernel)."""
     saved: t.Any
     """A C(_saved.Saved)."""
 
@@ -176,9 +176,9 @@ def main(arguments: t.Optional[t.Sequence[str]] = None, kernel: t.Any = None, sa
 
 
 def _kernel() -> t.Any:
-    from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+    from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 
-    return Kernel()
+    return AttachingKernel()
 
 
 def _saved() -> t.Any:

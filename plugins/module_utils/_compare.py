@@ -14,7 +14,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import shares_lists
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
@@ -41,13 +41,13 @@ def taken_off(name: str, notes: Notes) -> bool:
     return note is not None and note.value is False
 
 
-def differences(kernel: Kernel, saved: Saved, notes: t.Optional[Notes] = None) -> t.Dict[str, t.Optional[Difference]]:
+def differences(kernel: AttachingKernel, saved: Saved, notes: t.Optional[Notes] = None) -> t.Dict[str, t.Optional[Difference]]:
     """Return what is different, by interface; V(none) where one is as it is to be."""
     notes = saved.local.notes(time.time()) if notes is None else notes
     return {name: difference(kernel, name, wanted, notes) for name, wanted in saved.interfaces().items()}
 
 
-def difference(kernel: Kernel, name: str, wanted: SavedInterface, notes: Notes) -> t.Optional[Difference]:
+def difference(kernel: AttachingKernel, name: str, wanted: SavedInterface, notes: Notes) -> t.Optional[Difference]:
     """Compare an interface with what it is to have."""
     if name not in kernel.interfaces():
         return Difference(name, "there is no such interface", "missing")
@@ -66,7 +66,7 @@ def difference(kernel: Kernel, name: str, wanted: SavedInterface, notes: Notes) 
     return None
 
 
-def _program(kernel: Kernel, live: Live, wanted: SavedInterface) -> t.Optional[str]:
+def _program(kernel: AttachingKernel, live: Live, wanted: SavedInterface) -> t.Optional[str]:
     program = live.program
     if program is None:
         return "nothing is attached"
@@ -81,7 +81,7 @@ def _program(kernel: Kernel, live: Live, wanted: SavedInterface) -> t.Optional[s
     return None
 
 
-def list_sizes(kernel: Kernel) -> t.Dict[str, int]:
+def list_sizes(kernel: AttachingKernel) -> t.Dict[str, int]:
     """Return how many entries each list has in the kernel."""
     gate = _lists.read_gate(kernel)
     return dict(zip(LISTS, GATE.unpack(gate)[-2:] if gate else (0, 0)))

@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._asking import GENERIC, ROUTE, ask, attribute, attributes, number
 from ansible_collections.vos.fastpath.plugins.module_utils._ethtool import channels, merges_packets
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import SYS_NET, Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import SYS_NET, Interface, neighbours
 
 __all__ = ("Device", "FEATURES", "Link", "guest_offloads", "parse_link", "read_device", "xdp_features")
 
@@ -87,25 +87,24 @@ class Device(t.NamedTuple):
 def read_device(interface: Interface, sys_net: str = SYS_NET, question: Question = ask) -> Device:
     """Return what is known of an interface. Raises C(OSError) where it is gone."""
     link = parse_link(question(ROUTE, _GET_LINK, _IFINFO.pack(0, 0, interface.ifindex, 0, 0)))
-    queues, folder = channels(interface.name), os.path.join(sys_net, interface.name)
-    around = sorted(os.listdir(folder))
-    lowers = _named(around, "lower_")
+    queues, around = channels(interface.name), neighbours(interface.name, sys_net)
+    hardware = os.path.join(sys_net, interface.name, "device")
     return Device(
         interface,
         link.kind,
         queues.rx if queues else link.rx_queues,
         queues.tx if queues else link.tx_queues,
         queues.most if queues else None,
-        _named(around, "upper_"),
-        lowers,
+        around.uppers,
+        around.lowers,
         xdp_features(interface.ifindex, question),
         link.vlan_id,
         link.bond_mode,
         link.bond_policy,
-        next((name for name in lowers if _ifindex(sys_net, name) == link.active), None),
+        next((name for name in around.lowers if _ifindex(sys_net, name) == link.active), None),
         merges_packets(interface.name),
-        guest_offloads(os.path.join(folder, "device", "features")) if interface.driver == "virtio_net" else (),
-        "device" in around,
+        guest_offloads(os.path.join(hardware, "features")) if interface.driver == "virtio_net" else (),
+        os.path.lexists(hardware),
     )
 
 
@@ -162,10 +161,6 @@ def _general(command: int, kind: int, value: bytes) -> bytes:
 def _word(words: t.Sequence[str], raw: t.Optional[bytes]) -> t.Optional[str]:
     at = number(raw)
     return words[at] if at is not None and at < len(words) else None
-
-
-def _named(entries: t.Iterable[str], prefix: str) -> t.Tuple[str, ...]:
-    return tuple(entry[len(prefix):] for entry in entries if entry.startswith(prefix))
 
 
 def _ifindex(sys_net: str, name: str) -> int:

@@ -15,7 +15,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._ethtool import driver_name
 
-__all__ = ("Interface", "device_mark", "find_interface", "interface_names", "receive_queues", "statistics")
+__all__ = ("Interface", "Neighbours", "device_mark", "find_interface", "interface_names", "neighbours", "receive_queues", "statistics")
 
 SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
@@ -35,6 +35,13 @@ class Interface(t.NamedTuple):
     operstate: str
 
 
+class Neighbours(t.NamedTuple):
+    """The names of the interfaces directly above one (a bond above its slaves) and below it."""
+
+    uppers: t.Tuple[str, ...]
+    lowers: t.Tuple[str, ...]
+
+
 def interface_names() -> t.List[str]:
     """Return the names of the interfaces of this network namespace, sorted."""
     return sorted(name for name in os.listdir(SYS_NET) if os.path.isdir(os.path.join(SYS_NET, name)))
@@ -49,6 +56,12 @@ def find_interface(name: str) -> Interface:
         raise FastpathError(name, "there is no such interface", "This host has: %s" % there)
     driver = driver_name(name) or "virtual"
     return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
+
+
+def neighbours(name: str, sys_net: str = SYS_NET) -> Neighbours:
+    """Return what lies directly above and below an interface. Raises C(OSError) where there is none."""
+    entries = sorted(os.listdir(os.path.join(sys_net, name)))
+    return Neighbours(*(tuple(entry[len(prefix):] for entry in entries if entry.startswith(prefix)) for prefix in ("upper_", "lower_")))
 
 
 def device_mark(ifindex: int) -> str:

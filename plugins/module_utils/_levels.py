@@ -11,15 +11,14 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import carrying
 
-__all__ = ("above", "below", "carried", "carriers", "carrying", "resolve")
-
-_Around = t.Callable[[Device], t.Tuple[str, ...]]
+__all__ = ("carried", "carriers", "resolve")
 
 
-def resolve(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+def resolve(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     """Return the devices that are to carry the filter, each with the names it does so for. Raises FastpathError."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
@@ -28,20 +27,13 @@ def resolve(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     return found
 
 
-def carriers(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+def carriers(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     """Return the devices that carry it now: what is on or below the names, else what they resolve to. Raises FastpathError."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
         for carrier in carrying(kernel, name) or _carriers(kernel, kernel.device(kernel.interface(name))):
             found.setdefault(carrier, []).append(name)
     return found
-
-
-def carrying(kernel: Kernel, name: str) -> t.List[str]:
-    """Return what is on or below a name and has our program, or the maps of one. Raises FastpathError."""
-    device = kernel.device(kernel.interface(name))
-    there = [each.interface for each in (device, *below(kernel, device))]
-    return [each.name for each in there if _is_ours(kernel, each.ifindex) or kernel.is_pinned(each.ifindex)]
 
 
 def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
@@ -52,28 +44,7 @@ def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
     return ["carries the filter for %s; SIP of everything else that is above %s is filtered too" % (", ".join(others), carrier)]
 
 
-def above(kernel: Kernel, device: Device) -> t.List[Device]:
-    """Return what is above a device, the nearest first."""
-    return _walk(kernel, device, lambda each: each.uppers)
-
-
-def below(kernel: Kernel, device: Device) -> t.List[Device]:
-    """Return what is below a device, the nearest first."""
-    return _walk(kernel, device, lambda each: each.lowers)
-
-
-def _walk(kernel: Kernel, device: Device, around: _Around) -> t.List[Device]:
-    found: t.Dict[str, Device] = {}
-    names = list(around(device))
-    while names:
-        name = names.pop(0)
-        if name not in found:
-            found[name] = kernel.device(kernel.interface(name))
-            names += around(found[name])
-    return list(found.values())
-
-
-def _carriers(kernel: Kernel, device: Device) -> t.List[str]:
+def _carriers(kernel: AttachingKernel, device: Device) -> t.List[str]:
     name = device.interface.name
     if not (device.kind in RELAYS or device.kind == "bond" and bond_refuses(device, kernel.host())):
         return [name]
@@ -84,8 +55,3 @@ def _carriers(kernel: Kernel, device: Device) -> t.List[str]:
     # What a bridge hands to its guests comes in by the ports that have a wire: guests are not to be filtered as well.
     wired = [port for port in ports if port.hardware or port.lowers] if device.kind == "bridge" else []
     return [carrier for port in wired or ports for carrier in _carriers(kernel, port)]
-
-
-def _is_ours(kernel: Kernel, ifindex: int) -> bool:
-    program = kernel.attached(ifindex)
-    return program is not None and program.ours

@@ -20,7 +20,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import check_shape
 
@@ -47,7 +47,7 @@ class Place(t.NamedTuple):
 
 @contextlib.contextmanager
 def places(
-    kernel: Kernel, folder: str, shapes: t.Iterable[MapShape], find: t.Callable[[str], t.Optional[Map]]
+    kernel: AttachingKernel, folder: str, shapes: t.Iterable[MapShape], find: t.Callable[[str], t.Optional[Map]]
 ) -> t.Iterator[t.Dict[str, Place]]:
     """Open the maps that are there, and make those that are not or that have another shape.
 
@@ -71,7 +71,7 @@ def places(
 
 
 @contextlib.contextmanager
-def moved(kernel: Kernel, all_places: t.Iterable[Place]) -> t.Iterator[None]:
+def moved(kernel: AttachingKernel, all_places: t.Iterable[Place]) -> t.Iterator[None]:
     """Fill new maps before, and afterwards add what was counted meanwhile; in the old ones if it failed."""
     pairs = [(place.old, place.map) for place in all_places if place.old is not None]
     counted = [_copy(old, new) for old, new in pairs]
@@ -134,7 +134,7 @@ def _numbers(opened: Map, items: t.Iterable[t.Tuple[bytes, bytes]]) -> t.Iterato
             yield key, tuple(sum(numbers[word::words]) for word in range(words))
 
 
-def _add_since(kernel: Kernel, source: Map, target: Map, before: _Counted) -> None:
+def _add_since(kernel: AttachingKernel, source: Map, target: Map, before: _Counted) -> None:
     """Add to one map what the other counted since."""
     words = min(_words(source), _words(target), key=len)
     if not words:

@@ -26,6 +26,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._paths import require
 __all__ = (
     "BPFFS",
     "check_shape",
+    "folder",
     "host_path",
     "interface_folders",
     "interface_path",
@@ -54,6 +55,11 @@ def host_path(name: str = "") -> str:
 def interface_path(ifindex: int, name: str = "") -> str:
     """Return where a map of an interface is pinned; the folder without a name."""
     return os.path.join(BPFFS, _FOLDER, "if%d" % ifindex, name).rstrip("/")
+
+
+def folder(ifindex: t.Optional[int]) -> str:
+    """Return the folder of an interface; without one, the host's."""
+    return host_path() if ifindex is None else interface_path(ifindex)
 
 
 def mounted() -> bool:

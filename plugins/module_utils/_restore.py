@@ -24,7 +24,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._compare import Diffe
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, overlay
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
@@ -60,7 +60,7 @@ class Report(t.NamedTuple):
 
 
 def bring_back(
-    kernel: Kernel, saved: Saved, names: t.Optional[t.Sequence[str]] = None, check: bool = False, lists: bool = True
+    kernel: AttachingKernel, saved: Saved, names: t.Optional[t.Sequence[str]] = None, check: bool = False, lists: bool = True
 ) -> Report:
     """Compare everything (or these interfaces, with the lists or without) with what is saved, and put it right unless this is a check."""
     now = time.time()
@@ -88,7 +88,7 @@ def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entr
 
 
 def _lists_back(
-    kernel: Kernel, saved: Saved, notes: Notes, check: bool, repaired: t.List[Difference], left: t.List[Difference]
+    kernel: AttachingKernel, saved: Saved, notes: Notes, check: bool, repaired: t.List[Difference], left: t.List[Difference]
 ) -> int:
     expired = 0
     try:
@@ -123,7 +123,7 @@ def _expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> int:
 
 
 def _interface_back(
-    kernel: Kernel,
+    kernel: AttachingKernel,
     saved: Saved,
     name: str,
     wanted: SavedInterface,
@@ -190,7 +190,7 @@ def read_repairs(path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
         return {"repairs": {}, "last": None}  # it only counts: a broken one is no reason not to repair
 
 
-def lists_are_due(kernel: Kernel, path: t.Optional[str] = None) -> bool:
+def lists_are_due(kernel: AttachingKernel, path: t.Optional[str] = None) -> bool:
     """Whether the lists are to be compared again: small ones each time, large ones at times, and where their sizes changed."""
     when, took, gate = ((_files.read(path or COMPARED) or "") + "\n\n").split("\n")[:3]
     try:
@@ -199,10 +199,10 @@ def lists_are_due(kernel: Kernel, path: t.Optional[str] = None) -> bool:
         return True
 
 
-def lists_were_compared(kernel: Kernel, took: float, path: t.Optional[str] = None) -> None:
+def lists_were_compared(kernel: AttachingKernel, took: float, path: t.Optional[str] = None) -> None:
     """Remember when this was, and what it took."""
     _files.write(path or COMPARED, "%f\n%f\n%s\n" % (time.monotonic(), took, _gate(kernel)), 0o600)
 
 
-def _gate(kernel: Kernel) -> str:
+def _gate(kernel: AttachingKernel) -> str:
     return (_lists.read_gate(kernel) or b"").hex() or "none"

@@ -15,8 +15,10 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, MAP
 from ansible_collections.vos.fastpath.plugins.module_utils._counts import Numbers
 from ansible_collections.vos.fastpath.plugins.module_utils._gate import TABLES, read_gate
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_counting import CountingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import carrying
 
 __all__ = ("Reading", "Seen", "facts", "read")
 
@@ -45,7 +47,7 @@ class Reading(t.NamedTuple):
     interfaces: t.Mapping[str, Seen]
 
 
-def read(kernel: Kernel, names: t.Optional[t.Sequence[str]], clock: t.Callable[[], float] = time.monotonic) -> Reading:
+def read(kernel: CountingKernel, names: t.Optional[t.Sequence[str]], clock: t.Callable[[], float] = time.monotonic) -> Reading:
     """Read the interfaces; without names all that carry a program. Raises FastpathError."""
     moment = clock()
     if names:
@@ -54,23 +56,17 @@ def read(kernel: Kernel, names: t.Optional[t.Sequence[str]], clock: t.Callable[[
     return Reading(moment, {name: seen for name, seen in found.items() if seen.program is not None})
 
 
-def _asked_for(kernel: Kernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+def _asked_for(kernel: CountingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     """Return the devices that are meant, each with the names that mean it: where our program is, else what below it carries it."""
     found: t.Dict[str, t.List[str]] = {}
     for name in dict.fromkeys(names):
         program = kernel.attached(kernel.interface(name).ifindex)
-        for carrier in [name] if program is not None and program.ours else _carrying(kernel, name):
+        for carrier in [name] if program is not None and program.ours else carrying(kernel, name) or [name]:
             found.setdefault(carrier, []).append(name)
     return found
 
 
-def _carrying(kernel: Kernel, name: str) -> t.List[str]:
-    from ansible_collections.vos.fastpath.plugins.module_utils._levels import carrying
-
-    return carrying(kernel, name) or [name]
-
-
-def _seen(kernel: Kernel, name: str, carries: t.Sequence[str]) -> Seen:
+def _seen(kernel: CountingKernel, name: str, carries: t.Sequence[str]) -> Seen:
     interface = kernel.interface(name)
     program = kernel.attached(interface.ifindex)
     statistics = kernel.statistics(name)
@@ -80,7 +76,7 @@ def _seen(kernel: Kernel, name: str, carries: t.Sequence[str]) -> Seen:
         return Seen(interface, carries, program, statistics, _counts.read(kernel, program), _top_sources.read(top))
 
 
-def facts(kernel: Kernel, now: Reading, before: t.Optional[Reading], top: int) -> t.Dict[str, t.Any]:
+def facts(kernel: CountingKernel, now: Reading, before: t.Optional[Reading], top: int) -> t.Dict[str, t.Any]:
     """Return the facts; with rates since the reading before, and so many of the sources that are dropped most."""
     seconds = now.moment - before.moment if before else 0.0
     found, speeds = {}, []
@@ -107,7 +103,7 @@ def _rates(numbers: Numbers, seconds: float) -> t.Dict[str, t.Any]:
     return dict(_counts.described(_counts.per_second(numbers, seconds)))
 
 
-def _interface(kernel: Kernel, seen: Seen) -> t.Dict[str, t.Any]:
+def _interface(kernel: CountingKernel, seen: Seen) -> t.Dict[str, t.Any]:
     interface, program = seen.interface, seen.program
     found: t.Dict[str, t.Any] = {
         "attached": program is not None and program.ours,
@@ -130,7 +126,7 @@ def _interface(kernel: Kernel, seen: Seen) -> t.Dict[str, t.Any]:
     return found
 
 
-def _sockets(kernel: Kernel, name: str, program: Program) -> t.Dict[str, t.List[int]]:
+def _sockets(kernel: CountingKernel, name: str, program: Program) -> t.Dict[str, t.List[int]]:
     """Return the queues that have an AF_XDP socket, and those whose packets are lost: their socket is bound to another one."""
     bound = kernel.sockets(program.maps["xsks_map"], min(kernel.receive_queues(name), XSK_QUEUES_MAX))
     return {
@@ -139,7 +135,7 @@ def _sockets(kernel: Kernel, name: str, program: Program) -> t.Dict[str, t.List[
     }
 
 
-def _lists(kernel: Kernel) -> t.Dict[str, t.Any]:
+def _lists(kernel: CountingKernel) -> t.Dict[str, t.Any]:
     """Return the sizes of the two lists, and how full their tables are."""
     numbers = GATE.unpack(read_gate(kernel) or bytes(GATE.size))
     tables = {}

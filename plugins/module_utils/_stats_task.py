@@ -13,7 +13,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _stats
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_counting import CountingKernel
 
 __all__ = ("ARGUMENT_SPEC", "stats_task")
 
@@ -31,12 +31,12 @@ _LONGEST = 3600
 def stats_task(
     params: t.Dict[str, t.Any],
     check: bool,
-    kernel: t.Optional[Kernel] = None,
+    kernel: t.Optional[CountingKernel] = None,
     sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> t.Dict[str, t.Any]:
     """Return the facts. Without names, of every interface that carries a program. Raises FastpathError."""
-    kernel = kernel or Kernel()
+    kernel = kernel or CountingKernel()
     _check(params)
     before = None
     if params["interval"]:
@@ -61,7 +61,7 @@ def _check(params: t.Dict[str, t.Any]) -> None:
         raise FastpathError("top: %d" % params["top"], "it has to be a number of sources", "Set it to 0 for none")
 
 
-def _check_cpus(kernel: Kernel, now: _stats.Reading) -> None:
+def _check_cpus(kernel: CountingKernel, now: _stats.Reading) -> None:
     """Refuse to zero a part only."""
     unreachable = kernel.unreachable_cpus()
     for name, seen in now.interfaces.items():
@@ -71,7 +71,7 @@ def _check_cpus(kernel: Kernel, now: _stats.Reading) -> None:
             raise FastpathError("reset: %s" % name, reason, "Bring it online, or run this outside of a cpuset. Nothing was changed")
 
 
-def _taken(kernel: Kernel, now: _stats.Reading) -> _stats.Reading:
+def _taken(kernel: CountingKernel, now: _stats.Reading) -> _stats.Reading:
     """Zero what the filters have counted. Returns the reading with the numbers that were zeroed, to the last packet."""
     with contextlib.ExitStack() as stack:
         take = {}

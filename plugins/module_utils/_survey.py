@@ -11,22 +11,24 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import removal_of
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
-from ansible_collections.vos.fastpath.plugins.module_utils._levels import above, below, resolve
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import outlook
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import in_the_way
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, below
 
 __all__ = ("survey",)
 
 
-def survey(kernel: Kernel, name: str, with_programs: bool = True) -> t.Dict[str, t.Any]:
+def survey(kernel: AttachingKernel, name: str, with_programs: bool = True) -> t.Dict[str, t.Any]:
     """Return what is known; without C(with_programs), as where libbpf is missing, nothing of programs. Raises FastpathError."""
     interface = kernel.interface(name)
     device = kernel.device(interface)
     found = outlook(device, kernel.host())
     program = kernel.attached(interface.ifindex) if with_programs else None
-    around = [device, *above(kernel, device), *below(kernel, device)] if with_programs else []
-    protected = [each.interface.name for each in around if _is_ours(kernel.attached(each.interface.ifindex))]
+    around = [interface, *above(kernel, name), *below(kernel, name)] if with_programs else []
+    protected = [each.name for each in around if _is_ours(kernel.attached(each.ifindex))]
     problems = [] if protected or not with_programs else [str(error) for error in in_the_way(kernel, interface)]
     return {
         **device.describe(),
@@ -50,7 +52,7 @@ def _words(name: str, program: Program) -> t.Dict[str, t.Any]:
     return {**{key: getattr(program, key) for key in shown}, "removal": removal_of(name, program)}
 
 
-def _resolved(kernel: Kernel, name: str) -> t.List[str]:
+def _resolved(kernel: AttachingKernel, name: str) -> t.List[str]:
     try:
         return list(resolve(kernel, [name]))
     except FastpathError:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 from ansible_collections.vos.fastpath.tests.faults.host import NAME, Host
 from ansible_collections.vos.fastpath.tests.live.world import Outside, far_end, ip, leave_the_machine, settle_down
@@ -47,7 +47,7 @@ def objects(root: Path, private_host: None, tmp_path_factory: pytest.TempPathFac
             found.write_text(found.read_text().replace(now, then))
         made[name] = str(folder / f"{name}.bpf.o")
         subprocess.run((*_CLANG, _HEADERS, "-c", "sip_logic.bpf.c", "-o", made[name]), cwd=source, check=True)
-        with Kernel().load(made[name], Config(), {}):
+        with AttachingKernel().load(made[name], Config(), {}):
             pass  # libbpf has asked the kernel for its features, and children need not
     return made
 

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.tests.faults.leftovers import MARK
 from ansible_collections.vos.fastpath.tests.faults.runs import Wish
 from ansible_collections.vos.fastpath.tests.live.packets import BOX4, request, udp
@@ -31,7 +32,7 @@ class Host:
     """The host: its one interface goes by a cable to the outside."""
 
     def __init__(self, wire: socket.socket, objects: dict[str, str]) -> None:
-        self.kernel = Kernel()
+        self.kernel = AttachingKernel()
         self.objects = objects
         self.wire = wire
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import CONFIG, HOST_MAPS, INTERFACE_MAPS, MAPS, SETTINGS
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK
 
 MARK = 20000 + os.getpid() % 40000
@@ -71,7 +71,7 @@ def settles(state: Callable[[], object], expected: object) -> bool:
 
 def _is_marked(prog_id: int) -> bool:
     try:
-        with Kernel().opened(prog_id) as opened:
+        with AttachingKernel().opened(prog_id) as opened:
             return any(_kind_of_marked(map_id) == "config" for map_id in _bpf.prog_info(opened).map_ids)
     except OSError:
         return False  # gone meanwhile
@@ -80,7 +80,7 @@ def _is_marked(prog_id: int) -> bool:
 def _kind_of_marked(map_id: int) -> str:
     """What kind of map it is, if it has our mark. What is in others may be anything."""
     try:
-        with Kernel().map_by_id(map_id) as opened:
+        with AttachingKernel().map_by_id(map_id) as opened:
             if opened.shape.name.endswith(".rodata") and opened.shape.value_size == CONFIG.size:
                 ports = CONFIG.unpack(opened.lookup(bytes(4)) or bytes(CONFIG.size))[1]
                 return "config" if struct.pack("!H", MARK) in (ports[i: i + 2] for i in range(0, len(ports), 2)) else ""

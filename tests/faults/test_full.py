@@ -11,7 +11,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import Heads
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.tests.live.entries import prefixes
@@ -19,7 +19,7 @@ from ansible_collections.vos.fastpath.tests.live.entries import prefixes
 ROOM = 100
 
 
-class SmallKernel(Kernel):
+class SmallKernel(AttachingKernel):
     """The real one, but that a table has less room than its program says: as if others had filled it meanwhile."""
 
     def __init__(self) -> None:

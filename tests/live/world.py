@@ -21,7 +21,7 @@ from itertools import islice
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, REASON_SLOTS, REASONS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.live import packets
@@ -102,7 +102,7 @@ class Box:
 
     def __init__(self, name: str, wire: socket.socket, object_path: str) -> None:
         self.name = name
-        self.kernel = Kernel()
+        self.kernel = AttachingKernel()
         self._wire = wire
         self._object = object_path
         self._maps: Mapping[str, int] = {}

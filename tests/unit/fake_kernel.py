@@ -23,8 +23,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._devices import Devic
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import find_host_map, require_host_maps
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, Neighbours
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
@@ -153,7 +154,7 @@ class FakeMap(Map):
             self.delete(key)
 
 
-class FakeKernel(Kernel):
+class FakeKernel(AttachingKernel):
     """One host. Its objects are files: any text is a program whose tag is its digest, "refused" is one the verifier refuses."""
 
     def __init__(self) -> None:
@@ -290,6 +291,10 @@ class FakeKernel(Kernel):
         if name not in self.nics:
             raise FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(self.interfaces()))
         return self.nics[name].interface
+
+    def neighbours(self, name: str) -> Neighbours:
+        device = self.nics[name].device
+        return Neighbours(device.uppers, device.lowers)
 
     def device(self, interface: Interface) -> Device:
         return self.nics[interface.name].device

@@ -15,7 +15,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf_links import xdp_link
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import BpfObject
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 
@@ -33,7 +33,7 @@ def held(veth: str, bpf_object: Callable[[str], str]) -> Iterator[str]:
 
 
 def test_a_program_that_a_link_holds(held: str) -> None:
-    kernel = Kernel()
+    kernel = AttachingKernel()
     program = kernel.attached(kernel.interface(held).ifindex)
     assert program is not None
     link_id = xdp_link(kernel.interface(held).ifindex, program.prog_id)
@@ -51,7 +51,7 @@ def test_a_program_that_no_link_holds(veth: str) -> None:
 def test_nobody_but_its_holder_can_replace_it(
     veth: str, bpf_object: Callable[[str], str], no_pins: None, force: bool, state: str
 ) -> None:
-    kernel = Kernel()
+    kernel = AttachingKernel()
     interface = kernel.interface(veth)
     path = foreign(bpf_object)
     link = bpf(_LINK_CREATE, attributes("IIII", path, interface.ifindex, _XDP, 0))

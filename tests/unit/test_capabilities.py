@@ -42,9 +42,9 @@ def test_it_is_named() -> None:
 def test_root_without_it_is_told_before_anything_is_tried(collections_path: Path, real_host: None) -> None:
     code = """
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
-attach(Kernel(), ["lo"], Wanted("/nowhere", allow_empty_allowlist=True), check=True)
+attach(AttachingKernel(), ["lo"], Wanted("/nowhere", allow_empty_allowlist=True), check=True)
 """
     powerless = ("setpriv", "--bounding-set=-net_admin", "--inh-caps=-net_admin", "--ambient-caps=-net_admin")
     assert message_of(code, collections_path, *powerless).startswith("CAP_NET_ADMIN: this process does not have it")

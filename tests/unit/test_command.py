@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _command, _kernel, _saved
+from ansible_collections.vos.fastpath.plugins.module_utils import _command, _kernel_attaching, _saved
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call, Command, main
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -186,5 +186,5 @@ def test_it_goes_by_this_host(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     seen: list[Call] = []
     answering(monkeypatch, lambda call: seen.append(call) or Answer({}, ()))
     assert main(["status"]) == 0
-    assert isinstance(seen[0].kernel, _kernel.Kernel)
+    assert isinstance(seen[0].kernel, _kernel_attaching.AttachingKernel)
     assert seen[0].saved.folder == _saved.FOLDER == "/etc/vos-fastpath"

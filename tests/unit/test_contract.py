@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LIST_ENTRY, MAPS, MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, NO_OFFLOAD, FakeKernel, FakeMap
@@ -29,7 +29,7 @@ ENTRY = LIST_ENTRY.pack(1, 32, 0, 0, 0, 0)
 class Host(NamedTuple):
     """A kernel, and what is plugged in there."""
 
-    kernel: Kernel
+    kernel: AttachingKernel
     nic: str
     bridge: str
     version1: str
@@ -55,7 +55,7 @@ def fake(tmp_path: Path) -> Host:
 
 @pytest.fixture
 def real(veth: str, bridge: str, no_pins: None, bpf_object: Callable[[str], str]) -> Host:
-    return Host(Kernel(), veth, bridge, bpf_object("filter"), bpf_object("next"), create_map)
+    return Host(AttachingKernel(), veth, bridge, bpf_object("filter"), bpf_object("next"), create_map)
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -85,7 +85,7 @@ def attached(host: Host, mode: str) -> Iterator[int]:
 
 
 def test_the_fake_has_every_method_of_the_real_one_with_the_same_parameters() -> None:
-    for fake_class, real_class in ((FakeKernel, Kernel), (FakeMap, FakeMap.__base__)):
+    for fake_class, real_class in ((FakeKernel, AttachingKernel), (FakeMap, FakeMap.__base__)):
         for name, method in inspect.getmembers(real_class, inspect.isfunction):
             if name.startswith("_") and name not in ("__enter__", "__exit__"):
                 continue

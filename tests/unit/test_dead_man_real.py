@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import ARGUMENT_SPEC, attach_task
 from ansible_collections.vos.fastpath.plugins.module_utils._dead_man import LOCK, STATE
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import locked
 from ansible_collections.vos.fastpath.tests.unit.conftest import ip
 
@@ -42,13 +42,13 @@ def came_to_nothing(token: str) -> str:
 
 def test_a_first_filter_comes_off_again(params: dict[str, Any], veth: str) -> None:
     assert came_to_nothing(change(params)) == "everything is as it was before"
-    kernel = Kernel()
+    kernel = AttachingKernel()
     assert kernel.attached(kernel.interface(veth).ifindex) is None
     assert not kernel.is_pinned()
 
 
 def test_the_filter_of_before_comes_back_with_its_maps(params: dict[str, Any], veth: str) -> None:
-    kernel = Kernel()
+    kernel = AttachingKernel()
     attach_task({**params, "confirm": None, "mode": "generic"}, False)
     ifindex = kernel.interface(veth).ifindex
     before, pins = kernel.attached(ifindex), kernel.pinned(ifindex)
@@ -61,4 +61,4 @@ def test_what_is_confirmed_stays(params: dict[str, Any], veth: str) -> None:
     token = change(params)
     assert attach_task({**params, "confirm": token}, False) == {"changed": False, "rolled_back": None}
     assert not Path(STATE).exists()
-    assert Kernel().attached(Kernel().interface(veth).ifindex).mode == "native"
+    assert AttachingKernel().attached(AttachingKernel().interface(veth).ifindex).mode == "native"

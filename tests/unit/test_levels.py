@@ -4,13 +4,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._levels import above, below, carriers, resolve
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import carriers, resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, below
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 
 
@@ -34,17 +33,10 @@ def kernel(kernel: FakeKernel) -> FakeKernel:
     return kernel
 
 
-def names(devices: list[Any]) -> list[str]:
-    return [device.interface.name for device in devices]
-
-
 def test_what_lies_above_and_below(kernel: FakeKernel) -> None:
-    def device(name: str) -> Any:
-        return kernel.device(kernel.interface(name))
-
-    assert names(above(kernel, device("eth0"))) == ["bond0", "bond0.100", "mac0", "br0", "top0"]
-    assert names(below(kernel, device("br0"))) == ["bond0.100", "tap0", "bond0", "eth0", "eth1"]
-    assert (above(kernel, device("br0")), below(kernel, device("eth1"))) == ([], [])
+    assert [each.name for each in above(kernel, "eth0")] == ["bond0", "bond0.100", "mac0", "br0", "top0"]
+    assert [each.name for each in below(kernel, "br0")] == ["bond0.100", "tap0", "bond0", "eth0", "eth1"]
+    assert (above(kernel, "br0"), below(kernel, "eth1")) == ([], [])
 
 
 @pytest.mark.parametrize(

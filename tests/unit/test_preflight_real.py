@@ -14,7 +14,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import attach_task
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import outlook_of
@@ -44,7 +44,7 @@ def put(path: str, program: str, interface: str, mode: str) -> None:
     opened = ctypes.c_void_p(libbpf.bpf_object__open_file(path.encode(), None))
     assert libbpf.bpf_object__load(opened) == 0
     found = ctypes.c_void_p(libbpf.bpf_object__find_program_by_name(opened, program.encode()))
-    kernel = Kernel()
+    kernel = AttachingKernel()
     kernel.attach(kernel.interface(interface).ifindex, mode, libbpf.bpf_program__fd(found), NOTHING)
     libbpf.bpf_object__close(opened)
 
@@ -53,7 +53,7 @@ def refusal(names: list[str], wanted: Wanted) -> str:
     messages = []
     for check in (True, False):
         with pytest.raises(FastpathError) as error:
-            attach(Kernel(), names, wanted, check)
+            attach(AttachingKernel(), names, wanted, check)
         messages.append(str(error.value))
     assert messages[0] == messages[1]
     return messages[0]
@@ -68,7 +68,7 @@ def test_a_program_on_the_bridge_keeps_the_kernel_from_changing_its_port(
     assert f"{port}: on {bridge} above it is program " in message
     assert f"(ip link set dev {bridge} xdpgeneric off)" in message
     ip("link", "set", "dev", bridge, "xdpgeneric", "off")
-    assert attach(Kernel(), [port], wanted, check=False)[0].actions == (f"attach to {port} (native)",)
+    assert attach(AttachingKernel(), [port], wanted, check=False)[0].actions == (f"attach to {port} (native)",)
 
 
 def test_a_program_on_the_port_sees_the_packets_before_the_bridge(
@@ -79,16 +79,16 @@ def test_a_program_on_the_port_sees_the_packets_before_the_bridge(
     message = refusal([bridge], wanted)
     assert f"{bridge}: on {port} below it is program " in message
     assert f"(ip link set dev {port} xdpdrv off)" in message
-    assert attach(Kernel(), [bridge], wanted._replace(force=True), check=False)[0].actions == (f"attach to {bridge} (generic)",)
+    assert attach(AttachingKernel(), [bridge], wanted._replace(force=True), check=False)[0].actions == (f"attach to {bridge} (generic)",)
 
 
 def test_our_filter_is_not_put_on_two_levels(stack: tuple[str, str], wanted: Wanted) -> None:
     port, bridge = stack
     assert f"{bridge} lies above it" in refusal([bridge, port], wanted)
-    attach(Kernel(), [bridge], wanted, check=False)
+    attach(AttachingKernel(), [bridge], wanted, check=False)
     assert f"{port}: {bridge} above it carries our filter already" in refusal([port], wanted)
-    detach(Kernel(), [bridge], force=False, keep_lists=True, check=False)
-    attach(Kernel(), [port], wanted, check=False)
+    detach(AttachingKernel(), [bridge], force=False, keep_lists=True, check=False)
+    attach(AttachingKernel(), [port], wanted, check=False)
     assert f"{bridge}: {port} below it carries our filter already" in refusal([bridge], wanted)
 
 
@@ -106,8 +106,8 @@ def test_who_holds_an_interface_is_known_when_the_files_of_the_module_are_gone(
     put(bpf_object("foreign"), "sip_other", veth, "native")
     code = f"""
 import sys
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-kernel = Kernel()
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+kernel = AttachingKernel()
 sys.modules["ansible_collections.vos.fastpath.plugins.module_utils"].__path__ = []
 print(kernel.attached(kernel.interface({veth!r}).ifindex).name)
 """
@@ -148,8 +148,8 @@ def test_a_macvlan_device_is_generic_and_what_is_below_it_is_native(veth: str, m
 def test_a_tap_is_native(real_host: None, wanted: Wanted) -> None:
     ip("tuntap", "add", "tap0", "mode", "tap")
     try:
-        assert outlook_of(Kernel(), Kernel().interface("tap0")).mode in ("native", "auto")
-        assert attach(Kernel(), ["tap0"], wanted, check=False)[0].after["mode"] == "native"
+        assert outlook_of(AttachingKernel(), AttachingKernel().interface("tap0")).mode in ("native", "auto")
+        assert attach(AttachingKernel(), ["tap0"], wanted, check=False)[0].after["mode"] == "native"
     finally:
         ip("link", "delete", "tap0")
 
@@ -159,17 +159,17 @@ def test_without_frags_a_veth_takes_so_much(veth: str, bpf_object: Callable[[str
     """The limit that is told to operators of older kernels."""
     ip("link", "set", "veth1", "mtu", str(mtu))
     ip("link", "set", veth, "mtu", str(mtu))
-    done = attach(Kernel(), [veth], Wanted(bpf_object("no_frags"), allow_empty_allowlist=True), check=False)
+    done = attach(AttachingKernel(), [veth], Wanted(bpf_object("no_frags"), allow_empty_allowlist=True), check=False)
     assert done[0].after["mode"] == ("native" if taken else "generic")
-    detach(Kernel(), [veth], force=False, keep_lists=False, check=False)
+    detach(AttachingKernel(), [veth], force=False, keep_lists=False, check=False)
 
 
 def test_what_loads_without_frags_is_refused_at_a_jumbo_mtu(veth: str, bpf_object: Callable[[str], str]) -> None:
     ip("link", "set", "veth1", "mtu", "9000")
     ip("link", "set", veth, "mtu", "9000")
     with pytest.raises(FastpathError, match="veth: Peer MTU is too large to set XDP. Lower the MTU, or use mode=generic"):
-        attach(Kernel(), [veth], Wanted(bpf_object("no_frags"), "native", allow_empty_allowlist=True), check=False)
-    assert Kernel().attached(Kernel().interface(veth).ifindex) is None
+        attach(AttachingKernel(), [veth], Wanted(bpf_object("no_frags"), "native", allow_empty_allowlist=True), check=False)
+    assert AttachingKernel().attached(AttachingKernel().interface(veth).ifindex) is None
 
 
 @pytest.mark.parametrize("kind", ["vlan", "bond"])

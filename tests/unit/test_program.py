@@ -15,7 +15,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import CONFIG, C
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import prog_info
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate, load
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
@@ -26,7 +26,7 @@ BUILT = "Name the sip_logic.bpf.o that vos.fastpath.xdp_build made"
 def configuration(candidate: Candidate) -> tuple[int, bytes, int, int]:
     """What the kernel has of it."""
     for map_id in prog_info(candidate.fd).map_ids:
-        with Kernel().map_by_id(map_id) as opened:
+        with AttachingKernel().map_by_id(map_id) as opened:
             if opened.shape.name == "sip.rodata":
                 return CONFIG.unpack(opened.lookup(bytes(4)))
     raise AssertionError("it has no configuration")
@@ -52,7 +52,7 @@ def test_a_program_that_is_not_wanted_any_more_is_gone(bpf_object: Callable[[str
         pass
     for _attempt in range(1000):  # the kernel frees it a moment later
         try:
-            with Kernel().opened(candidate.prog_id):
+            with AttachingKernel().opened(candidate.prog_id):
                 pass
         except FileNotFoundError:
             return

@@ -16,7 +16,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS, LIST_ENTRY, MAPS, TOP_SOURCE
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
@@ -46,7 +46,7 @@ def older(real_host: None, root: Path, tmp_path_factory: pytest.TempPathFactory)
 @pytest.fixture
 def upgraded_from(older: str, veth: str, no_pins: None) -> Iterator[dict[str, int]]:
     """An interface with the older filter, as its modules left it; a source is blocked."""
-    kernel, ifindex = Kernel(), Kernel().interface(veth).ifindex
+    kernel, ifindex = AttachingKernel(), AttachingKernel().interface(veth).ifindex
     with contextlib.ExitStack() as stack:
         loaded = stack.enter_context(kernel.load(older, Config(), {}))
         maps = {name: stack.enter_context(kernel.map_by_fd(fd)) for name, fd in loaded.map_fds.items()}
@@ -76,7 +76,7 @@ class Sender(threading.Thread):
                 self.sent += 1
 
 
-def total(kernel: Kernel, map_id: int, size: int) -> list[int]:
+def total(kernel: AttachingKernel, map_id: int, size: int) -> list[int]:
     """The numbers of a per-CPU map, summed."""
     with kernel.map_by_id(map_id) as opened:
         values = b"".join(value for _key, value in opened.items())
@@ -87,7 +87,7 @@ def total(kernel: Kernel, map_id: int, size: int) -> list[int]:
 def test_an_upgrade_counts_every_packet_though_maps_have_other_shapes(
     upgraded_from: dict[str, int], veth: str, built: str
 ) -> None:
-    kernel, ifindex = Kernel(), Kernel().interface(veth).ifindex
+    kernel, ifindex = AttachingKernel(), AttachingKernel().interface(veth).ifindex
     sender = Sender([udp(BLOCKED, request(BLOCKED, "INVITE")), udp(NETWORKED, request(NETWORKED, "INVITE"))])
     sender.start()
     try:

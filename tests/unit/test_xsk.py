@@ -17,7 +17,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import receive_queues
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 from ansible_collections.vos.fastpath.plugins.module_utils._xsk import XdpSocket, open_receiver, start_line
@@ -41,7 +41,7 @@ def sip_logic(real_host: None, tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def protected(veth: str, no_pins: None, sip_logic: str) -> str:
     """An interface with the filter on it."""
-    attach(Kernel(), [veth], Wanted(sip_logic, "native", allow_empty_allowlist=True), check=False)
+    attach(AttachingKernel(), [veth], Wanted(sip_logic, "native", allow_empty_allowlist=True), check=False)
     return veth
 
 
@@ -51,9 +51,9 @@ def send(veth: str) -> Iterator[Callable[[bytes, int], None]]:
 
     def sent(frame: bytes, count: int = 1) -> None:
         for _each in range(count):
-            before = Kernel().statistics(veth)["rx_packets"]
+            before = AttachingKernel().statistics(veth)["rx_packets"]
             wire.send(frame)
-            while Kernel().statistics(veth)["rx_packets"] == before:
+            while AttachingKernel().statistics(veth)["rx_packets"] == before:
                 pass
 
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
@@ -63,20 +63,20 @@ def send(veth: str) -> Iterator[Callable[[bytes, int], None]]:
 
 def refusal(name: str, queue: int = 0) -> str:
     """Why there can't be a receiver."""
-    with pytest.raises(FastpathError) as refused, open_receiver(Kernel(), name, queue):
+    with pytest.raises(FastpathError) as refused, open_receiver(AttachingKernel(), name, queue):
         pass
     return str(refused.value)
 
 
 def test_requests_are_received_and_counted(protected: str, send: Callable[..., None]) -> None:
-    with open_receiver(Kernel(), protected, 0) as receiver:
+    with open_receiver(AttachingKernel(), protected, 0) as receiver:
         send(INVITE, 3)
         assert list(receiver.frames(0.01)) == [INVITE] * 3
         assert (receiver.counted(), receiver.lost()) == (3, 0)
 
 
 def test_packets_wait_in_the_socket_until_it_is_full(protected: str, send: Callable[..., None]) -> None:
-    with open_receiver(Kernel(), protected, 0) as receiver:
+    with open_receiver(AttachingKernel(), protected, 0) as receiver:
         send(INVITE, RING + 10)
         assert len(list(receiver.frames(0.01))) == RING
         assert (receiver.counted(), receiver.lost()) == (RING + 10, 10)
@@ -84,7 +84,7 @@ def test_packets_wait_in_the_socket_until_it_is_full(protected: str, send: Calla
 
 def test_room_is_used_again(protected: str, send: Callable[..., None]) -> None:
     """Round the rings more than once."""
-    with open_receiver(Kernel(), protected, 0) as receiver:
+    with open_receiver(AttachingKernel(), protected, 0) as receiver:
         for _round in range(5):
             send(INVITE, RING // 2)
             assert list(receiver.frames(0.01)) == [INVITE] * (RING // 2)
@@ -92,7 +92,7 @@ def test_room_is_used_again(protected: str, send: Callable[..., None]) -> None:
 
 
 def test_who_leaves_gets_what_was_on_its_way_and_nothing_more(protected: str, send: Callable[..., None]) -> None:
-    with open_receiver(Kernel(), protected, 0) as receiver:
+    with open_receiver(AttachingKernel(), protected, 0) as receiver:
         send(INVITE, 2)
         assert receiver.leave() == [INVITE] * 2
         send(INVITE)
@@ -101,14 +101,14 @@ def test_who_leaves_gets_what_was_on_its_way_and_nothing_more(protected: str, se
 
 
 def test_who_is_stopped_waits_no_longer(protected: str) -> None:
-    with open_receiver(Kernel(), protected, 0) as receiver:
+    with open_receiver(AttachingKernel(), protected, 0) as receiver:
         receiver.stop()
         assert list(receiver.frames(3600)) == []
 
 
 def test_afterwards_the_next_one_gets_the_queue(protected: str, send: Callable[..., None]) -> None:
     for _turn in range(2):
-        with open_receiver(Kernel(), protected, 0) as receiver:
+        with open_receiver(AttachingKernel(), protected, 0) as receiver:
             send(INVITE)
             assert list(receiver.frames(0.01)) == [INVITE]
 
@@ -126,7 +126,7 @@ def test_without_a_filter(veth: str) -> None:
 
 
 def test_behind_a_program_of_somebody_else(veth: str, no_pins: None, tmp_path: Path) -> None:
-    kernel, ifindex = Kernel(), Kernel().interface(veth).ifindex
+    kernel, ifindex = AttachingKernel(), AttachingKernel().interface(veth).ifindex
     source = '#include <linux/bpf.h>\n__attribute__((section("xdp"), used)) int theirs(struct xdp_md *ctx) { return XDP_PASS; }\n'
     path = compile_object(source, tmp_path / "theirs.bpf.o")
     with attached_by_ip(veth, path):
@@ -145,7 +145,7 @@ def attached_by_ip(name: str, path: str) -> Iterator[None]:
 
 def test_behind_a_filter_that_redirects_nothing(protected: str, sip_logic: str) -> None:
     wanted = Wanted(sip_logic, "native", Config(af_xdp=False), allow_empty_allowlist=True)
-    attach(Kernel(), [protected], wanted, check=False)
+    attach(AttachingKernel(), [protected], wanted, check=False)
     assert refusal(protected) == "veth0: its filter redirects nothing. Attach it with af_xdp=true"
 
 
@@ -156,14 +156,14 @@ def test_a_queue_that_is_not_there(protected: str, queue: int) -> None:
 
 
 def test_a_queue_that_another_socket_is_bound_to(protected: str) -> None:
-    with open_receiver(Kernel(), protected, 0):
+    with open_receiver(AttachingKernel(), protected, 0):
         said = refusal(protected)
     assert said.startswith("veth0, queue 0: AF_XDP: Device or resource busy (EBUSY). Another AF_XDP socket is bound to this queue")
 
 
 def test_a_slot_that_another_socket_is_in(protected: str) -> None:
     """One of another interface: the packets of this queue are lost in it."""
-    kernel = Kernel()
+    kernel = AttachingKernel()
     program = kernel.attached(kernel.interface(protected).ifindex)
     assert program is not None
     with XdpSocket(kernel.interface("veth1").ifindex, 0) as stranger, kernel.map_by_id(program.maps["xsks_map"]) as xsks:
