@@ -93,6 +93,10 @@ def test_the_fake_has_every_method_of_the_real_one_with_the_same_parameters() ->
             assert list(inspect.signature(vars(fake_class)[name]).parameters) == list(inspect.signature(method).parameters)
 
 
+def test_an_interface_on_its_own_has_no_neighbours(host: Host) -> None:
+    assert host.kernel.neighbours(host.nic) == ((), ())
+
+
 def test_an_interface_without_a_program(host: Host) -> None:
     assert host.kernel.attached(host.kernel.interface(host.nic).ifindex) is None
 

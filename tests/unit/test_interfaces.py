@@ -7,7 +7,8 @@ from __future__ import annotations
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import find_interface, interface_names, statistics
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import find_interface, interface_names, neighbours, statistics
+from ansible_collections.vos.fastpath.tests.unit.conftest import ip
 
 pytestmark = pytest.mark.usefixtures("real_host")
 
@@ -26,6 +27,11 @@ def test_an_interface_whose_driver_has_no_name() -> None:
 
 def test_the_names_of_all(veth: str) -> None:
     assert interface_names() == ["lo", "veth0", "veth1"]
+
+
+def test_a_bridge_is_above_its_port(veth: str, bridge: str) -> None:
+    ip("link", "set", veth, "master", bridge)
+    assert (neighbours(veth), neighbours(bridge)) == (((bridge,), ()), ((), (veth,)))
 
 
 def test_the_counters_of_an_interface() -> None:
