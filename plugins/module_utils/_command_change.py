@@ -12,17 +12,13 @@ import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import detach
-from ansible_collections.vos.fastpath.plugins.module_utils._command import DIFFERENT, FAILURE, SUCCESS, Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, FAILURE, SUCCESS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import (
-    Report,
-    bring_back,
-    count_repairs,
-    lists_are_due,
-    lists_were_compared,
-)
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, lists_are_due, lists_were_compared
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._who import who
 
@@ -40,7 +36,7 @@ def verify_command(call: Call) -> Answer:
         report = bring_back(call.kernel, call.saved, check=not repair, lists=lists)
         if repair and lists:
             lists_were_compared(call.kernel, time.monotonic() - begin)
-        counters = count_repairs(report) if repair else {}
+        counters = count_repairs([each.kind for each in report.repaired]) if repair else {}
         if repair:
             call.saved.local.compact()
     wrong = report.left if repair else report.repaired + report.left

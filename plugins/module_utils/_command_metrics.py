@@ -14,7 +14,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import differences
 from ansible_collections.vos.fastpath.plugins.module_utils._metrics import HostState, metrics
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import last_look, read_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import last_look, read_repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._version import VERSION
 
 __all__ = ("metrics_command",)

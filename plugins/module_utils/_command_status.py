@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._command import DIFFERENT, SUCCESS, Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, SUCCESS
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import differences, list_sizes, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live

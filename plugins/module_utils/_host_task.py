@@ -19,7 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wante
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._manual import bash_completion, manual, zsh_completion
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import COUNTERS
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COUNTERS
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Systemd
 from ansible_collections.vos.fastpath.plugins.module_utils._units import instance, unit_files

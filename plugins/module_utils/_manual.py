@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._command import EXIT_CODES, PROGRAM, make_parser
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import EXIT_CODES, PROGRAM, make_parser
 
 __all__ = ("bash_completion", "manual", "zsh_completion")
 

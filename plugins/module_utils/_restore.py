@@ -11,8 +11,6 @@ and left alone, and so is an interface that is not there.
 
 from __future__ import annotations
 
-import json
-import os
 import time
 import typing as t
 
@@ -30,18 +28,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
 __all__ = (
-    "COUNTERS",
     "Report",
     "bring_back",
-    "count_repairs",
     "effective_entries",
-    "last_look",
     "lists_are_due",
     "lists_were_compared",
-    "read_repairs",
 )
 
-COUNTERS = "/var/lib/vos-fastpath/drift.json"
 COMPARED = "/run/vos-fastpath.compared"
 _SHARE = 100  # comparing a million entries takes seconds: it may take a hundredth of the time
 _LITTLE = 0.5  # seconds; what takes less is done each time
@@ -155,39 +148,6 @@ def _interface_back(
 
 def _words(error: Exception) -> str:
     return reason_of(error) if isinstance(error, OSError) else str(error)
-
-
-def count_repairs(report: Report, path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
-    """Add what was repaired to the counters that outlive a reboot, and return them. The time of the file is that of the last look."""
-    path = path or COUNTERS
-    counters = read_repairs(path)
-    for each in report.repaired:
-        counters["repairs"][each.kind] = counters["repairs"].get(each.kind, 0) + 1
-    if report.repaired:
-        counters["last"] = time.time()
-    if report.repaired or not os.path.exists(path):
-        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
-        _files.write(path, json.dumps(counters, indent=2, sort_keys=True) + "\n")
-    else:
-        os.utime(path)
-    return counters
-
-
-def last_look(path: t.Optional[str] = None) -> t.Optional[float]:
-    """Return when everything was last compared and repaired (seconds since 1970); V(none) before the first time."""
-    try:
-        return os.stat(path or COUNTERS).st_mtime
-    except FileNotFoundError:
-        return None
-
-
-def read_repairs(path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
-    """Return how often something was repaired, by kind, and when last (seconds since 1970)."""
-    try:
-        found = json.loads(_files.read(path or COUNTERS) or "{}")
-        return {"repairs": {str(key): int(number) for key, number in found.get("repairs", {}).items()}, "last": found.get("last")}
-    except (ValueError, TypeError, AttributeError):
-        return {"repairs": {}, "last": None}  # it only counts: a broken one is no reason not to repair
 
 
 def lists_are_due(kernel: AttachingKernel, path: t.Optional[str] = None) -> bool:

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _command, _kernel_attaching, _saved
+from ansible_collections.vos.fastpath.plugins.module_utils import _command, _command_line, _kernel_attaching, _saved
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call, Command, main
+from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call, main
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import Command
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted, read_live
@@ -122,7 +123,7 @@ def test_an_interface_that_goes_while_it_is_looked_at_is_missing(
     protect(kernel, saved, wanted, "eth0")
     monkeypatch.setattr(kernel, "interfaces", lambda: ["eth0"])
     del kernel.nics["eth0"]
-    monkeypatch.setitem(_command.COMMANDS, "status", Command("", "_compare"))
+    monkeypatch.setitem(_command_line.COMMANDS, "status", Command("", "_compare"))
     from ansible_collections.vos.fastpath.plugins.module_utils import _compare
 
     def asked(call: Call) -> Answer:
@@ -162,8 +163,8 @@ def test_a_wrong_command_line_ends_with_2(run: Run) -> None:
 
 
 def test_a_subcommand_has_its_options(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    command = _command.COMMANDS["status"]._replace(options=((("--loud",), {"action": "store_true"}),))
-    monkeypatch.setitem(_command.COMMANDS, "status", command)
+    command = _command_line.COMMANDS["status"]._replace(options=((("--loud",), {"action": "store_true"}),))
+    monkeypatch.setitem(_command_line.COMMANDS, "status", command)
     answering(monkeypatch, lambda call: Answer({}, ["LOUD" if call.options.loud else "low"]))
     assert (run("status")[1], run("status", "--loud")[1]) == ("low\n", "LOUD\n")
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _restore
+from ansible_collections.vos.fastpath.plugins.module_utils import _repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._command import main
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
@@ -48,13 +47,13 @@ def test_they_are_printed(run: Callable[..., str]) -> None:
 
 def test_repairs_and_the_last_look_are_told(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "var" / "drift.json")
-    monkeypatch.setattr(_restore, "COUNTERS", path)
+    monkeypatch.setattr(_repairs, "COUNTERS", path)
     assert "last_verify" not in run()
-    _restore.count_repairs(_restore.Report([], []))
+    _repairs.count_repairs([])
     os.utime(path, (1800000000, 1800000000))
     assert "vos_fastpath_last_verify_timestamp_seconds 1800000000" in run().splitlines()
-    _restore.count_repairs(_restore.Report([Difference("eth0", "nothing is attached", "program")], []))
-    _restore.count_repairs(_restore.Report([], []))
+    _repairs.count_repairs(["program"])
+    _repairs.count_repairs([])
     lines = run().splitlines()
     assert 'vos_fastpath_drift_repairs_total{kind="program"} 1' in lines
     assert "vos_fastpath_last_verify_timestamp_seconds 1800000000" not in lines

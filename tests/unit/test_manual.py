@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _manual
-from ansible_collections.vos.fastpath.plugins.module_utils._command import COMMANDS, EXIT_CODES, make_parser
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import COMMANDS, EXIT_CODES, make_parser
 
 
 def test_the_manual_has_every_command_option_and_exit_code() -> None:

@@ -17,7 +17,8 @@ from ansible_collections.vos.fastpath.plugins.module_utils._list_task import lis
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, count_repairs, read_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs, read_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
@@ -165,10 +166,10 @@ def test_an_error_of_the_system_is_said_in_its_words(protected: FakeKernel, save
 
 def test_repairs_are_counted_over_reboots(protected: FakeKernel, saved: Saved, tmp_path: Path) -> None:
     path = str(tmp_path / "var" / "drift.json")
-    assert count_repairs(Report([], []), path) == read_repairs(path) == {"repairs": {}, "last": None}
-    report = bring_back(reboot(protected), saved)
-    count_repairs(report, path)
-    counters = count_repairs(report, path)
+    assert count_repairs([], path) == read_repairs(path) == {"repairs": {}, "last": None}
+    kinds = [each.kind for each in bring_back(reboot(protected), saved).repaired]
+    count_repairs(kinds, path)
+    counters = count_repairs(kinds, path)
     assert counters["repairs"] == {"list": 4, "program": 4}
     assert read_repairs(path) == counters
     for broken in ("[]", "{", '{"repairs": {"list": "x"}}'):

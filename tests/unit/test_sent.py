@@ -39,8 +39,8 @@ def test_what_only_attaching_needs_is_sent_with_xdp_attach(root: Path) -> None:
     assert sent(root, "xdp_attach") >= ATTACHING
 
 
-@pytest.mark.parametrize("module", ["xdp_stats", "xdp_allowlist", "xdp_blocklist"])
-def test_what_only_attaching_needs_is_not_sent_with_statistics_or_lists(root: Path, module: str) -> None:
+@pytest.mark.parametrize("module", ["xdp_stats", "xdp_allowlist", "xdp_blocklist", "xdp_host"])
+def test_what_only_attaching_needs_is_not_sent_with_other_modules(root: Path, module: str) -> None:
     assert sent(root, module) & ATTACHING == set()
 
 

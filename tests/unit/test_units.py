@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._command import make_parser
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import make_parser
 from ansible_collections.vos.fastpath.plugins.module_utils._units import SERVERS, escape, instance, unit_files
 
 UNITS = unit_files("/usr/local/sbin/vos-fastpath", 60)

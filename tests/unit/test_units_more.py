@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from ansible_collections.vos.fastpath.plugins.module_utils._command import make_parser
+from ansible_collections.vos.fastpath.plugins.module_utils._command_line import make_parser
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._units import SANDBOX
 from ansible_collections.vos.fastpath.plugins.module_utils._units_more import ARGUMENTS, STARTED, all_units, metrics_file, more_units
