@@ -20,7 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_ma
 from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import missing_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import interface_names
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._libbpf import version
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import mounted
 from ansible_collections.vos.fastpath.plugins.module_utils._survey import survey
@@ -104,7 +104,7 @@ class Host:
 
     def interface(self, name: str) -> t.Dict[str, t.Any]:
         """Return what is known of an interface; what needs privileges only with them. Raises FastpathError."""
-        return survey(AttachingKernel(), name, with_programs=bool(self.libbpf()) and not self.missing_capabilities())
+        return survey(SurveyingKernel(), name, with_programs=bool(self.libbpf()) and not self.missing_capabilities())
 
     def missing_capabilities(self) -> t.List[str]:
         """Return what this process may not do of what attaching takes."""

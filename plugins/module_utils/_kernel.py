@@ -5,8 +5,9 @@
 
 """The kernel as the modules see it: one object, so that tests can put another one in its place.
 
-This one is enough for the lists. C(_kernel_counting) adds what xdp_stats needs, C(_kernel_attaching) the rest: with a module Ansible
-sends every unit that is imported anywhere in what it sends, and a host reads all of them before the module begins.
+This one is enough for the lists. C(_kernel_counting) adds what xdp_stats needs, C(_kernel_surveying) what xdp_info needs, and
+C(_kernel_attaching) has all: with a module Ansible sends every unit that is imported anywhere in what it sends, and a host reads all
+of them before the module begins.
 """
 
 from __future__ import annotations

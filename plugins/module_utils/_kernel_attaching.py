@@ -3,7 +3,7 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""The kernel as xdp_attach and the command on the host see it: devices, and what is attached there.
+"""The kernel as xdp_attach and the command on the host see it: all of it, and what is attached there can be changed.
 
 What only few tasks need is imported where it is needed: Ansible sends sources, which are compiled anew by each task.
 """
@@ -12,40 +12,24 @@ from __future__ import annotations
 
 import contextlib
 import os
-import platform
-import re
 import socket
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf, _pins
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, device_mark
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import device_mark
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_counting import CountingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 
 if t.TYPE_CHECKING:
-    from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
-    from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
     from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
     from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
 
 __all__ = ("AttachingKernel",)
 
 
-class AttachingKernel(CountingKernel):
+class AttachingKernel(CountingKernel, SurveyingKernel):
     """The real one."""
-
-    def device(self, interface: Interface) -> Device:
-        """Return what decides how XDP works on an interface. Raises C(OSError)."""
-        from ansible_collections.vos.fastpath.plugins.module_utils._devices import read_device
-
-        return read_device(interface)
-
-    def host(self) -> Host:
-        """Return what of this host a driver goes by."""
-        from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
-
-        release = re.match(r"(\d+)\.(\d+)", platform.release())
-        return Host((int(release.group(1)), int(release.group(2))) if release else (0, 0), os.cpu_count() or 1)
 
     def missing_capabilities(self) -> t.List[str]:
         """Return what of what attaching takes this process may not do."""

@@ -11,14 +11,14 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
 from ansible_collections.vos.fastpath.plugins.module_utils._stack import carrying
 
 __all__ = ("carried", "carriers", "resolve")
 
 
-def resolve(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+def resolve(kernel: SurveyingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     """Return the devices that are to carry the filter, each with the names it does so for. Raises FastpathError."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
@@ -27,7 +27,7 @@ def resolve(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Dict[str, t.Li
     return found
 
 
-def carriers(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
+def carriers(kernel: SurveyingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
     """Return the devices that carry it now: what is on or below the names, else what they resolve to. Raises FastpathError."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
@@ -44,7 +44,7 @@ def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
     return ["carries the filter for %s; SIP of everything else that is above %s is filtered too" % (", ".join(others), carrier)]
 
 
-def _carriers(kernel: AttachingKernel, device: Device) -> t.List[str]:
+def _carriers(kernel: SurveyingKernel, device: Device) -> t.List[str]:
     name = device.interface.name
     if not (device.kind in RELAYS or device.kind == "bond" and bond_refuses(device, kernel.host())):
         return [name]

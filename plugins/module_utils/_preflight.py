@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, removal_of, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Outlook, outlook
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, Outcome, Wanted, predicted
 from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, below
@@ -25,12 +25,12 @@ _CHANGES = {"attach", "detach", "replace"}
 _Steps = t.Tuple[str, ...]
 
 
-def outlook_of(kernel: AttachingKernel, interface: Interface) -> Outlook:
+def outlook_of(kernel: SurveyingKernel, interface: Interface) -> Outlook:
     """Return which mode to expect on an interface, and why."""
     return outlook(kernel.device(interface), kernel.host())
 
 
-def notes_of(kernel: AttachingKernel, interface: Interface, mode: str) -> t.Tuple[str, ...]:
+def notes_of(kernel: SurveyingKernel, interface: Interface, mode: str) -> t.Tuple[str, ...]:
     """Return what an operator should know of an interface whose program is in this mode, or would be."""
     found = outlook_of(kernel, interface)
     if mode == "generic" and found.mode == "generic":
@@ -38,7 +38,7 @@ def notes_of(kernel: AttachingKernel, interface: Interface, mode: str) -> t.Tupl
     return ()
 
 
-def foretold(kernel: AttachingKernel, live: Live, wanted: Wanted, tag: str, steps: _Steps) -> Outcome:
+def foretold(kernel: SurveyingKernel, live: Live, wanted: Wanted, tag: str, steps: _Steps) -> Outcome:
     """Return what would be done; with C(mode=auto) the driver's own words say which mode to expect."""
     if not ("attach" in steps and wanted.mode == "auto"):
         return predicted(live, wanted, tag, steps)
@@ -47,7 +47,7 @@ def foretold(kernel: AttachingKernel, live: Live, wanted: Wanted, tag: str, step
     return outcome._replace(notes=("%s expected: %s" % (found.mode, found.why),))
 
 
-def check_way(kernel: AttachingKernel, planned: t.Sequence[t.Tuple[Live, _Steps]], wanted: Wanted) -> None:
+def check_way(kernel: SurveyingKernel, planned: t.Sequence[t.Tuple[Live, _Steps]], wanted: Wanted) -> None:
     """Raise FastpathError, with every reason, where an attachment is to change and something is in the way."""
     changing = [(live.interface, steps) for live, steps in planned if _CHANGES & set(steps)]
     names = [live.interface.name for live, _steps in planned]
@@ -61,7 +61,7 @@ def check_way(kernel: AttachingKernel, planned: t.Sequence[t.Tuple[Live, _Steps]
         raise FastpathError("These interfaces", "something is in the way:" + lines, "Nothing was changed", problems=problems)
 
 
-def in_the_way(kernel: AttachingKernel, interface: Interface, wanted: t.Sequence[str] = (), force: bool = False) -> t.List[FastpathError]:
+def in_the_way(kernel: SurveyingKernel, interface: Interface, wanted: t.Sequence[str] = (), force: bool = False) -> t.List[FastpathError]:
     """Return what keeps a program from being attached or replaced there; C(wanted) are interfaces that get one as well."""
     name, errors = interface.name, []
     try:
@@ -72,7 +72,7 @@ def in_the_way(kernel: AttachingKernel, interface: Interface, wanted: t.Sequence
     return errors + [error for lower in below(kernel, name) for error in _held_below(kernel, name, lower, force)]
 
 
-def _held_above(kernel: AttachingKernel, name: str, upper: Interface, wanted: t.Sequence[str]) -> t.Iterator[FastpathError]:
+def _held_above(kernel: SurveyingKernel, name: str, upper: Interface, wanted: t.Sequence[str]) -> t.Iterator[FastpathError]:
     over = upper.name
     program = kernel.attached(upper.ifindex)
     if over in wanted:
@@ -86,7 +86,7 @@ def _held_above(kernel: AttachingKernel, name: str, upper: Interface, wanted: t.
         yield FastpathError(name, reason, "Remove that first (%s), or name %s" % (removal_of(over, program), over))
 
 
-def _held_below(kernel: AttachingKernel, name: str, lower: Interface, force: bool) -> t.Iterator[FastpathError]:
+def _held_below(kernel: SurveyingKernel, name: str, lower: Interface, force: bool) -> t.Iterator[FastpathError]:
     under = lower.name
     program = kernel.attached(lower.ifindex)
     if program is None:
@@ -100,7 +100,7 @@ def _held_below(kernel: AttachingKernel, name: str, lower: Interface, force: boo
         yield FastpathError(name, reason % (under, words_of(program)), remedy)
 
 
-def _gap_for_nothing(kernel: AttachingKernel, interface: Interface, steps: _Steps, mode: str) -> t.Iterator[FastpathError]:
+def _gap_for_nothing(kernel: SurveyingKernel, interface: Interface, steps: _Steps, mode: str) -> t.Iterator[FastpathError]:
     """A live filter does not come off for a mode that the driver will refuse."""
     found = outlook_of(kernel, interface)
     if mode == "native" and "detach" in steps and found.mode == "generic":

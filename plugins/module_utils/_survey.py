@@ -12,7 +12,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import removal_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
-from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import resolve
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import outlook
 from ansible_collections.vos.fastpath.plugins.module_utils._preflight import in_the_way
@@ -21,7 +21,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, 
 __all__ = ("survey",)
 
 
-def survey(kernel: AttachingKernel, name: str, with_programs: bool = True) -> t.Dict[str, t.Any]:
+def survey(kernel: SurveyingKernel, name: str, with_programs: bool = True) -> t.Dict[str, t.Any]:
     """Return what is known; without C(with_programs), as where libbpf is missing, nothing of programs. Raises FastpathError."""
     interface = kernel.interface(name)
     device = kernel.device(interface)
@@ -52,7 +52,7 @@ def _words(name: str, program: Program) -> t.Dict[str, t.Any]:
     return {**{key: getattr(program, key) for key in shown}, "removal": removal_of(name, program)}
 
 
-def _resolved(kernel: AttachingKernel, name: str) -> t.List[str]:
+def _resolved(kernel: SurveyingKernel, name: str) -> t.List[str]:
     try:
         return list(resolve(kernel, [name]))
     except FastpathError:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 UNITS = "ansible_collections.vos.fastpath.plugins.module_utils"
-ATTACHING = {"_attach", "_change", "_dead_man", "_devices", "_kernel_attaching", "_levels", "_libbpf", "_netlink", "_outlook", "_plan", "_program"}
+SURVEYING = {"_devices", "_kernel_surveying", "_levels", "_outlook", "_preflight"}
+ATTACHING = {"_attach", "_change", "_dead_man", "_kernel_attaching", "_migrate", "_netlink", "_program"}
 COUNTING = {"_counts", "_kernel_counting", "_once", "_stats", "_top_sources"}
 SAVING = {"_files", "_local", "_saved"}
 
@@ -19,9 +20,10 @@ def imported(path: Path) -> set[str]:
     """The units that a source names: at its head, where it needs them, or for types only. Ansible makes no difference."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module:
-            folder, _dot, unit = node.module.rpartition(".")
-            found |= {alias.name for alias in node.names} if node.module == UNITS else {unit} if folder == UNITS else set()
+        if isinstance(node, ast.ImportFrom) and node.module == UNITS:
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith(UNITS + "."):
+            found.add(node.module.rpartition(".")[2])
     return found
 
 
@@ -35,22 +37,27 @@ def sent(root: Path, module: str) -> set[str]:
     return found
 
 
-def test_what_only_attaching_needs_is_sent_with_xdp_attach(root: Path) -> None:
-    assert sent(root, "xdp_attach") >= ATTACHING
+def test_xdp_attach_is_sent_with_all_that_attaching_needs(root: Path) -> None:
+    assert sent(root, "xdp_attach") >= ATTACHING | SURVEYING
+
+
+def test_xdp_info_is_sent_without_what_only_attaching_needs(root: Path) -> None:
+    assert sent(root, "xdp_info") >= SURVEYING
+    assert sent(root, "xdp_info") & (ATTACHING | COUNTING) == set()
 
 
 @pytest.mark.parametrize("module", ["xdp_stats", "xdp_allowlist", "xdp_blocklist", "xdp_host"])
-def test_what_only_attaching_needs_is_not_sent_with_other_modules(root: Path, module: str) -> None:
-    assert sent(root, module) & ATTACHING == set()
+def test_other_modules_are_sent_without_devices_as_well(root: Path, module: str) -> None:
+    assert sent(root, module) & (ATTACHING | SURVEYING) == set()
 
 
 @pytest.mark.parametrize("module", ["xdp_allowlist", "xdp_blocklist"])
-def test_counting_is_sent_with_statistics_and_not_with_lists(root: Path, module: str) -> None:
+def test_lists_are_sent_without_counting(root: Path, module: str) -> None:
     assert sent(root, "xdp_stats") >= COUNTING
     assert sent(root, module) & COUNTING == set()
 
 
 @pytest.mark.parametrize("module", ["xdp_allowlist", "xdp_blocklist"])
-def test_saving_is_sent_with_lists_and_not_with_statistics(root: Path, module: str) -> None:
+def test_statistics_are_sent_without_saving(root: Path, module: str) -> None:
     assert sent(root, module) >= SAVING
     assert sent(root, "xdp_stats") & SAVING == set()
