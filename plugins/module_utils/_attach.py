@@ -21,6 +21,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     take_off,
     verify,
 )
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
@@ -268,10 +269,10 @@ def _check_unshared(kernel: Kernel, names: t.Sequence[str], subject: str, reason
 
 
 def _check_stealth(kernel: Kernel, wanted: Wanted) -> None:
-    if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel):
+    if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel, current_tick()):
         raise FastpathError(
             "stealth: %s" % ", ".join(wanted.settings.stealth),
-            "the allowlist is empty, so these requests would be dropped from everybody, monitoring and trunks included",
+            "the allowlist is empty (what has expired does not count), so these requests would be dropped from everybody, monitoring and trunks included",
             "Fill it with vos.fastpath.xdp_allowlist first, or set allow_empty_allowlist=true if this is meant",
         )
 

@@ -12,7 +12,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._keep_list import ListKeeper
@@ -76,7 +76,7 @@ def list_task(
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
     gates = _lists.gates(current, changes)
     size = GATE.unpack(gates.after)[-2:][0 if name == "allow" else 1]
-    if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
+    if name == "allow" and not params["allow_empty"] and not _lists.leaves_allowed(current, changes, current_tick()):
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
     repair = gate is not None and gate != gates.before
@@ -148,6 +148,6 @@ def _check_stealth(kernel: Kernel) -> None:
         if stealth:
             raise FastpathError(
                 "entries",
-                "the allowlist would be empty, and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
+                "the allowlist would be empty (what has expired does not count), and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
                 "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed",
             )

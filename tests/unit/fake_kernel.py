@@ -217,9 +217,9 @@ class FakeKernel(Kernel):
         self._collect()
         return prog_id
 
-    def allow(self, *texts: str) -> None:
-        """Have these on the allowlist."""
-        self._list("allow", texts)
+    def allow(self, *texts: str, until: int = 0) -> None:
+        """Have these on the allowlist, until that tick."""
+        self._list("allow", texts, until)
 
     def block(self, *texts: str) -> None:
         """Have these on the blocklist."""
@@ -234,10 +234,10 @@ class FakeKernel(Kernel):
         values = {key: [value[width * cpu :][: table.shape.value_size] for cpu in range(cpus)] for key, value in kept.items()}
         table.values = {key: b"".join(value) for key, value in values.items()}
 
-    def _list(self, name: str, texts: Sequence[str]) -> None:
+    def _list(self, name: str, texts: Sequence[str], until: int = 0) -> None:
         assert name in LISTS
         current, wanted = read(self), collect(texts, (), 0.0).wanted
-        apply(self, current, plan(current, {table: dict.fromkeys(keys, 0) for table, keys in wanted.items()}, name, "present"))
+        apply(self, current, plan(current, {table: dict.fromkeys(keys, until) for table, keys in wanted.items()}, name, "present"))
         self.writes.clear()
 
     def state(self) -> object:

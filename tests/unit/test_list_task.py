@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, seconds_of, ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
@@ -462,11 +462,29 @@ def test_the_last_trusted_source_is_not_taken_away_under_stealth(
     with pytest.raises(FastpathError) as error:
         task(kernel, "allow", entries, state, check)
     assert str(error.value) == (
-        "entries: the allowlist would be empty, and eth0 drops INVITE, OPTIONS from everybody who is not on it. "
+        "entries: the allowlist would be empty (what has expired does not count), and eth0 drops INVITE, OPTIONS from everybody who is not on it. "
         "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed"
     )
     assert kernel.state() == before
     assert task(kernel, "allow", entries, state, allow_empty=True)["size"] == 0
+
+
+@pytest.mark.parametrize(("entries", "state"), [(["192.0.2.9"], "exact"), (["192.0.2.7"], "absent")])
+def test_what_has_expired_is_no_trusted_source(kernel: FakeKernel, filter_object: Path, entries: list[str], state: str) -> None:
+    kernel.allow("192.0.2.8", until=current_tick())
+    kernel.allow("192.0.2.7")
+    protect(kernel, filter_object, ("OPTIONS",))
+    if state == "absent":
+        with pytest.raises(FastpathError, match="the allowlist would be empty"):
+            task(kernel, "allow", entries, state)
+    else:
+        assert task(kernel, "allow", entries, state)["size"] == 1, "somebody else is trusted instead"
+
+
+def test_what_has_expired_may_always_go(kernel: FakeKernel, filter_object: Path) -> None:
+    kernel.allow("192.0.2.8", until=current_tick())
+    protect(kernel, filter_object, ("OPTIONS",))
+    assert task(kernel, "allow", [], "exact")["removed"] == ["192.0.2.8"]
 
 
 def test_it_may_be_taken_away_where_nothing_is_hidden(kernel: FakeKernel, filter_object: Path) -> None:
