@@ -105,7 +105,7 @@ def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
         feed = read_feed(params["src"], read_text(params["src"]), expires)
     if params["packed"] is None:
         return _entries.collect(params["entries"], feed, expires)
-    return _entries.add(_entries.unpack(params["packed"]), feed)
+    return _entries.add(_entries.unpack(params["packed"], expires), feed)
 
 
 def _drop_expired(wanted: _entries.Wanted) -> int:

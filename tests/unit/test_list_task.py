@@ -19,7 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, seconds_of, ticks_of, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import LATER, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
@@ -28,6 +28,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Pref
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 
 CONTROLLER = "198.51.100.7"
 GATEWAY = "203.0.113.1"
@@ -206,6 +207,25 @@ def test_what_the_controller_packed_is_what_it_read(kernel: FakeKernel) -> None:
     packed = pack(collect(["192.0.2.7", "2001:db8::/32", "192.0.2.7"], (), 0.0))
     result = task(kernel, "allow", None, packed=packed)
     assert (result["added"], result["duplicates"], result["size"]) == (["192.0.2.7", "2001:db8::/32"], 1, 2)
+
+
+def test_seconds_count_by_the_clock_of_this_host(kernel: FakeKernel) -> None:
+    packed = pack(collect(["192.0.2.7"], [("feed line 1", "192.0.2.8", 4e9, "")], LATER))
+    assert task(kernel, "allow", None, packed=packed, expires=600)["expired"] == 0
+    assert 590 < (expiry(kernel, "allow", "192.0.2.7") or 0) <= 601
+    assert (expiry(kernel, "allow", "192.0.2.8") or 0) > 600, "this one has a time of its own"
+
+
+def test_the_controller_does_not_say_by_its_clock_when_they_end(collections_path: Path) -> None:
+    code = (
+        "from ansible_collections.vos.fastpath.plugins.module_utils._entries import unpack\n"
+        "from ansible_collections.vos.fastpath.plugins.plugin_utils._list_action import ListAction\n"
+        "for expires in ('600', None):\n"
+        "    arguments = {'entries': ['192.0.2.7'], 'expires': expires}\n"
+        "    ListAction._pack(None, arguments)\n"
+        "    print([time for keys in unpack(arguments['packed'], 7.0).wanted.values() for time in keys.values()], arguments['expires'])\n"
+    )
+    assert message_of(code, collections_path) == "[7.0] 600\n[0.0] None"
 
 
 def test_what_the_controller_packed_and_a_file_of_this_host_are_one_list(kernel: FakeKernel, tmp_path: Path) -> None:
