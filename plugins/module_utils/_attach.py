@@ -132,7 +132,7 @@ def _bring_about(
 
 def _watched(kernel: Kernel, undo: Undo, all_ready: t.Sequence[Ready], wanted: Wanted) -> t.ContextManager[t.Optional[str]]:
     """Where the play's own connection comes in by what is about to change, have the change undone unless somebody confirms it."""
-    way = kernel.way_to(wanted.controller) if wanted.rollback_after and wanted.controller else None
+    way = kernel.way_to(wanted.controller, wanted.reached_at) if wanted.rollback_after and wanted.controller else None
     if way is None:
         return contextlib.nullcontext()
     changing = {each.live.interface.name for each in all_ready if _CHANGED & set(each.steps)}

@@ -218,11 +218,11 @@ class Kernel:
         """Remove the pins of an interface; without one every pin, the lists included."""
         _pins.remove(_folder(ifindex))
 
-    def way_to(self, address: str) -> t.Optional[str]:
-        """Return the interface that packets to an address leave by; V(none) where there is no way."""
+    def way_to(self, address: str, source: t.Optional[str] = None) -> t.Optional[str]:
+        """Return the interface that packets from one of our addresses to another one leave by; V(none) where there is no way."""
         from ansible_collections.vos.fastpath.plugins.module_utils._way_back import way_to
 
-        ifindex = way_to(address)
+        ifindex = way_to(address, source)
         return None if ifindex is None else socket.if_indextoname(ifindex)
 
     def dead_man(self, seconds: int, undo: t.Any, programs: t.Collection[int]) -> t.ContextManager[str]:

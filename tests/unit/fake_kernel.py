@@ -170,8 +170,8 @@ class FakeKernel(Kernel):
         """CPUs on which nothing can be run."""
         self.memory: int | None = None
         """How many more entries there is memory for; None is plenty."""
-        self.ways: dict[str, str] = {}
-        """By which interface an address is reached."""
+        self.ways: dict[str | tuple[str, str], str] = {}
+        """By which interface an address is reached, or from an address of ours."""
         self.waiting: dict[str, tuple[int, list[int]]] = {}
         """Changes that wait for their confirmation: seconds, and programs."""
         self.before_expiry: Callable[[], None] | None = None
@@ -469,8 +469,8 @@ class FakeKernel(Kernel):
         self.pins = {path: number for path, number in self.pins.items() if gone and not path.startswith(gone + "/")}
         self._collect()
 
-    def way_to(self, address: str) -> str | None:
-        return self.ways.get(address)
+    def way_to(self, address: str, source: str | None = None) -> str | None:
+        return self.ways.get((address, source or ""), self.ways.get(address))
 
     @contextlib.contextmanager
     def dead_man(self, seconds: int, undo: Undo, programs: Collection[int]) -> Iterator[str]:
