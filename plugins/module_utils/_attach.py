@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
 from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import check_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     Undo,
@@ -197,8 +198,7 @@ def _carried(ready: Ready) -> t.Tuple[str, ...]:
 
 def _gone(kernel: Kernel) -> t.List[int]:
     """Return the numbers of interfaces that are no more, but have pins; somebody else may have such a number now."""
-    there = {kernel.interface(name).ifindex for name in kernel.interfaces()}
-    return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there or kernel.is_left_over(ifindex)]
+    return [ifindex for ifindex in kernel.pinned_interfaces() if kernel.is_left_over(ifindex)]
 
 
 def _forget(kernel: Kernel, gone: t.Iterable[int]) -> None:
@@ -262,8 +262,7 @@ def _lists_are_loose(kernel: Kernel) -> bool:
 
 def _check_unshared(kernel: Kernel, names: t.Sequence[str], subject: str, reason: str) -> None:
     """Refuse to take the lists from under a filter that is to stay."""
-    others = [name for name in kernel.interfaces() if name not in names]
-    using = [name for name in others if (program := kernel.attached(kernel.interface(name).ifindex)) and program.ours]
+    using = [interface.name for interface, program in attachments(kernel) if program.ours and interface.name not in names]
     if using:
         raise FastpathError(subject, "%s %s" % (", ".join(using), reason), "Name it too")
 

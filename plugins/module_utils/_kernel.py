@@ -199,16 +199,17 @@ class Kernel:
 
     def pin(self, ifindex: t.Optional[int], maps: t.Mapping[str, Map]) -> None:
         """Have exactly these maps pinned there, findable for others; they outlive the program. Raises FastpathError."""
-        device = "" if ifindex is None else device_mark(ifindex)
-        _pins.pin_maps(_folder(ifindex), {name: opened.fd for name, opened in maps.items()}, device)
+        device = None if ifindex is None else device_mark(ifindex)
+        _pins.pin_maps(_folder(ifindex), {name: opened.fd for name, opened in maps.items()}, device or "")
 
     def pinned_interfaces(self) -> t.List[int]:
         """Return the numbers of the interfaces for which anything is pinned."""
         return _pins.interface_folders()
 
     def is_left_over(self, ifindex: int) -> bool:
-        """Whether what is pinned for an interface was made for another one, which had its number before."""
-        return _pins.made_for(_folder(ifindex)) not in ("", device_mark(ifindex))
+        """Whether what is pinned for an interface was made for one that is no more; another one may have its number now."""
+        mark = device_mark(ifindex)
+        return mark is None or _pins.made_for(_folder(ifindex)) not in ("", mark)
 
     def is_pinned(self, ifindex: t.Optional[int] = None) -> bool:
         """Whether anything of an interface is pinned; without one, anything at all."""

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -140,14 +141,14 @@ def _check_stealth(kernel: Kernel) -> None:
     """Refuse to take the last entry away from under a filter that drops requests from everybody else."""
     from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
-    for name in kernel.interfaces():
-        program = kernel.attached(kernel.interface(name).ifindex)
-        if program is None or not program.ours:
+    for interface, program in attachments(kernel):
+        if not program.ours:
             continue
         stealth = Settings.unpack(kernel.read_first(program.maps["xdp_settings"])).stealth
         if stealth:
             raise FastpathError(
                 "entries",
-                "the allowlist would be empty (what has expired does not count), and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
+                "the allowlist would be empty (what has expired does not count), "
+                "and %s drops %s from everybody who is not on it" % (interface.name, ", ".join(stealth)),
                 "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed",
             )

@@ -455,7 +455,8 @@ class FakeKernel(Kernel):
         return folder, name
 
     def is_left_over(self, ifindex: int) -> bool:
-        return ifindex in self.made_for and self.made_for[ifindex] is not self._nic(ifindex)
+        nic = next((nic for nic in self.nics.values() if nic.interface.ifindex == ifindex), None)
+        return nic is None or self.made_for.get(ifindex, nic) is not nic
 
     def is_pinned(self, ifindex: int | None = None) -> bool:
         return ("" if ifindex is None else "if%d" % ifindex) in self.folders
