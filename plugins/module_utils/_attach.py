@@ -216,7 +216,7 @@ def _with_actions(outcomes: t.List[Outcome], actions: t.Tuple[str, ...]) -> t.Li
 
 
 def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
-    """Take our program off every interface; another's only with C(force)."""
+    """Take our program off every interface, or off none of them; another's only with C(force)."""
     if not keep_lists:
         _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
     lives = [read_live(kernel, name) for name in names]
@@ -224,6 +224,11 @@ def detach(kernel: Kernel, names: t.Sequence[str], force: bool, keep_lists: bool
         check_modes(live)
         if force:
             check_ours(live.interface.name, live.program, force)
+    with all_or_nothing(kernel, lives):
+        return _detach_all(kernel, lives, force, keep_lists, check)
+
+
+def _detach_all(kernel: Kernel, lives: t.Sequence[Live], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
     named = {live.interface.ifindex for live in lives}
     gone = [ifindex for ifindex in _gone(kernel) if ifindex not in named]
     actions: t.Tuple[str, ...] = ()
