@@ -39,7 +39,7 @@ options:
     type: str
   expires:
     description:
-      - Seconds after which the entries that have no time of their own expire; without it, never. Each run starts it anew.
+      - Seconds after which, by the host's clock, the entries that have no time of their own expire; without it, never. Each run starts it anew.
       - The program ignores an expired entry; it is removed when the list is made anew with O(state=exact).
     type: int
   hits:

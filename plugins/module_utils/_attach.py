@@ -12,6 +12,7 @@ import os
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, INTERFACE_MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
 from ansible_collections.vos.fastpath.plugins.module_utils._capabilities import check_capabilities
 from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     Undo,
@@ -21,6 +22,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._change import (
     take_off,
     verify,
 )
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
@@ -131,7 +133,7 @@ def _bring_about(
 
 def _watched(kernel: AttachingKernel, undo: Undo, all_ready: t.Sequence[Ready], wanted: Wanted) -> t.ContextManager[t.Optional[str]]:
     """Where the play's own connection comes in by what is about to change, have the change undone unless somebody confirms it."""
-    way = kernel.way_to(wanted.controller) if wanted.rollback_after and wanted.controller else None
+    way = kernel.way_to(wanted.controller, wanted.reached_at) if wanted.rollback_after and wanted.controller else None
     if way is None:
         return contextlib.nullcontext()
     changing = {each.live.interface.name for each in all_ready if _CHANGED & set(each.steps)}
@@ -195,8 +197,7 @@ def _carried(ready: Ready) -> t.Tuple[str, ...]:
 
 def _gone(kernel: AttachingKernel) -> t.List[int]:
     """Return the numbers of interfaces that are no more, but have pins; somebody else may have such a number now."""
-    there = {kernel.interface(name).ifindex for name in kernel.interfaces()}
-    return [ifindex for ifindex in kernel.pinned_interfaces() if ifindex not in there or kernel.is_left_over(ifindex)]
+    return [ifindex for ifindex in kernel.pinned_interfaces() if kernel.is_left_over(ifindex)]
 
 
 def _forget(kernel: AttachingKernel, gone: t.Iterable[int]) -> None:
@@ -214,7 +215,7 @@ def _with_actions(outcomes: t.List[Outcome], actions: t.Tuple[str, ...]) -> t.Li
 
 
 def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
-    """Take our program off every interface; another's only with C(force)."""
+    """Take our program off every interface, or off none of them; another's only with C(force)."""
     if not keep_lists:
         _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
     lives = [read_live(kernel, name) for name in names]
@@ -222,6 +223,11 @@ def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_li
         check_modes(live)
         if force:
             check_ours(live.interface.name, live.program, force)
+    with all_or_nothing(kernel, lives):
+        return _detach_all(kernel, lives, force, keep_lists, check)
+
+
+def _detach_all(kernel: AttachingKernel, lives: t.Sequence[Live], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
     named = {live.interface.ifindex for live in lives}
     gone = [ifindex for ifindex in _gone(kernel) if ifindex not in named]
     actions: t.Tuple[str, ...] = ()
@@ -260,17 +266,16 @@ def _lists_are_loose(kernel: AttachingKernel) -> bool:
 
 def _check_unshared(kernel: AttachingKernel, names: t.Sequence[str], subject: str, reason: str) -> None:
     """Refuse to take the lists from under a filter that is to stay."""
-    others = [name for name in kernel.interfaces() if name not in names]
-    using = [name for name in others if (program := kernel.attached(kernel.interface(name).ifindex)) and program.ours]
+    using = [interface.name for interface, program in attachments(kernel) if program.ours and interface.name not in names]
     if using:
         raise FastpathError(subject, "%s %s" % (", ".join(using), reason), "Name it too")
 
 
 def _check_stealth(kernel: AttachingKernel, wanted: Wanted) -> None:
-    if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel):
+    if wanted.settings.stealth and not wanted.allow_empty_allowlist and not has_allowed(kernel, current_tick()):
         raise FastpathError(
             "stealth: %s" % ", ".join(wanted.settings.stealth),
-            "the allowlist is empty, so these requests would be dropped from everybody, monitoring and trunks included",
+            "the allowlist is empty (what has expired does not count), so these requests would be dropped from everybody, monitoring and trunks included",
             "Fill it with vos.fastpath.xdp_allowlist first, or set allow_empty_allowlist=true if this is meant",
         )
 

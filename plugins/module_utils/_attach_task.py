@@ -10,7 +10,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach, detach
-from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, own_address
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import InterfaceKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
@@ -55,6 +55,7 @@ def attach_task(
     kernel: t.Optional[AttachingKernel] = None,
     controller: Controller = controller_address,
     saved: t.Optional[Saved] = None,
+    own: Controller = own_address,
 ) -> t.Dict[str, t.Any]:
     """Attach or detach, and say what was done. Raises FastpathError."""
     kernel, saved = kernel or AttachingKernel(), saved or Saved()
@@ -65,7 +66,7 @@ def attach_task(
         raise FastpathError("interfaces", "the list is empty", "Name the interfaces that SIP arrives on")
     wanted = _wanted(params)
     if params["confirm"] == LATER and wanted.rollback_after:
-        wanted = wanted._replace(controller=controller())
+        wanted = wanted._replace(controller=controller(), reached_at=own())
     present = params["state"] == "present"
     carries = {name: [name] for name in names}
     if params["resolve"]:
@@ -109,7 +110,7 @@ def _wanted(params: t.Dict[str, t.Any]) -> Wanted:
     if seconds < 0:
         raise FastpathError("rollback_after: %d" % seconds, "it is a number of seconds", "Use 30, or 0 for no timer")
     force, allow = params["force"], params["allow_empty_allowlist"]
-    return Wanted(params["object"], params["mode"], config, settings, force, allow, None, seconds)
+    return Wanted(params["object"], params["mode"], config, settings, force, allow, rollback_after=seconds)
 
 
 def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[str]]) -> t.Dict[str, t.Any]:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 import typing as t
 
-__all__ = ("boot_time", "in_ticks", "ticks_of", "ticks_per_second", "seconds_of")
+__all__ = ("boot_time", "current_tick", "in_ticks", "ticks_of", "ticks_per_second", "seconds_of")
 
 _CLOCK_MONOTONIC_COARSE = 6  # linux/time.h
 
@@ -28,6 +28,11 @@ def ticks_of(monotonic: float) -> int:
     """Return the tick at this time of CLOCK_MONOTONIC, in seconds."""
     hz = ticks_per_second()
     return (1 << 32) - 300 * hz + int(monotonic * hz)
+
+
+def current_tick() -> int:
+    """Return the tick that it is."""
+    return ticks_of(time.clock_gettime(time.CLOCK_MONOTONIC))
 
 
 def seconds_of(ticks: int) -> float:

@@ -12,7 +12,7 @@ import time
 import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import boot_time, ticks_of
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import boot_time, current_tick, ticks_of
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, empty, texts_of
@@ -92,7 +92,7 @@ def _put(call: Call, name: str, note: Note, prefix: Prefix, managed: t.Mapping[b
             few.take(prefix, name)
         verb = {"allow": "allowed", "block": "blocked"}[name]
         yield "%s is %s%s" % (prefix, "" if when is not None else "not ", verb + _until(when))
-        decides = few.decides(prefix, ticks_of(time.clock_gettime(time.CLOCK_MONOTONIC)))
+        decides = few.decides(prefix, current_tick())
         if decides == "block" and (name == "allow" or when is None):
             yield "but it is blocked still, by the entry %s: see 'vos-fastpath unblock'" % _covering(few, "block", prefix)
         if decides == "allow" and name == "block":

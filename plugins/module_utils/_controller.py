@@ -16,17 +16,24 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import MAPPED, parse_prefix
 
-__all__ = ("controller_address", "default_gateways")
+__all__ = ("controller_address", "default_gateways", "own_address")
 
 _GENERATIONS = 32
 _NOWHERE = "0" * 32
 
 
 def controller_address(proc: str = "/proc") -> t.Optional[str]:
-    """Return the other end of the ssh connection that this process belongs to; V(none) without one.
+    """Return the other end of the ssh connection that this process belongs to; V(none) without one."""
+    return _address(_connection(proc), 0)
 
-    sudo drops C(SSH_CONNECTION) (sshd(8)), so the parents are asked.
-    """
+
+def own_address(proc: str = "/proc") -> t.Optional[str]:
+    """Return this end of it."""
+    return _address(_connection(proc), 2)
+
+
+def _connection(proc: str) -> t.List[str]:
+    """Return the words of C(SSH_CONNECTION) (sshd(8)): address and port of either end. sudo drops it, so the parents are asked."""
     pid = os.getpid()
     for _generation in range(_GENERATIONS):
         try:
@@ -35,19 +42,19 @@ def controller_address(proc: str = "/proc") -> t.Optional[str]:
             with open(os.path.join(proc, str(pid), "stat"), "rb") as stream:
                 parent = int(stream.read().rpartition(b")")[2].split()[1])
         except OSError:
-            return None
+            return []
         for variable in variables:
             if variable.startswith(b"SSH_CONNECTION="):
-                return _address(variable.partition(b"=")[2].decode("ascii", "replace"))
+                return variable.partition(b"=")[2].decode("ascii", "replace").split(" ")
         if not parent:
-            return None
+            return []
         pid = parent
-    return None
+    return []
 
 
-def _address(connection: str) -> t.Optional[str]:
-    """Return the first word without its zone, and IPv4 as it is on the wire; V(none) where it is no address, as sshd(8) on a pipe has it."""
-    text = connection.partition(" ")[0].partition("%")[0]
+def _address(words: t.Sequence[str], place: int) -> t.Optional[str]:
+    """Return a word without its zone, and IPv4 as it is on the wire; V(none) where it is no address, as sshd(8) on a pipe has it."""
+    text = "".join(words[place: place + 1]).partition("%")[0]
     with contextlib.suppress(OSError, ValueError):
         packed = socket.inet_pton(socket.AF_INET6, text)
         if packed.startswith(MAPPED):

@@ -7,7 +7,8 @@
 
 The timer is a process of its own, forked before the change, since the module ends and its files go. It holds the programs and the
 maps of before open, so that they are there to go back to, and it undoes under the lock that all changes are made under. What is
-agreed on is in a file: which change waits for its confirmation. A later one takes the place of an earlier one.
+agreed on is in a file: which change waits for its confirmation, and until when. A later one takes the place of an earlier one. A timer
+that was killed itself undoes nothing, and nobody is to wait for it for ever.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ __all__ = ("STATE", "confirm", "dead_man", "waiting")
 
 STATE = "/run/vos-fastpath.rollback"
 _LOOK = 0.1
+_LATE = 120  # so many seconds the timer may wait for the lock
 _MADE, _WAITING, _UNDONE = "being made", "waiting", "undone"
 _BPF = "anon_inode:bpf-"
 
@@ -35,14 +37,14 @@ _BPF = "anon_inode:bpf-"
 def dead_man(seconds: int, undo: Undo, programs: t.Collection[int]) -> t.Iterator[str]:
     """Make a change within, to these programs. Gives the token by which it is to be confirmed in so many seconds, or it is undone."""
     token = uuid.uuid4().hex
-    _note(token, _MADE)
+    _note(token, _MADE, _until(seconds))
     _detached(lambda: _watch(token, seconds, undo, programs))
     try:
         yield token
     except (FastpathError, OSError):
         remove(STATE)
         raise
-    _note(token, _WAITING)
+    _note(token, _WAITING, _until(seconds))
 
 
 def confirm(token: str) -> t.Optional[str]:
@@ -55,9 +57,14 @@ def confirm(token: str) -> t.Optional[str]:
 
 
 def waiting() -> t.Optional[str]:
-    """Return the token of the change that may still be undone; V(none) if there is none."""
-    token, state, _words = _noted()
-    return token if state in (_MADE, _WAITING) else None
+    """Return the token of the change that may still be undone; V(none) if there is none, or if its timer must be dead."""
+    token, state, until = _noted()
+    return token if state in (_MADE, _WAITING) and time.monotonic() < float(until) + _LATE else None
+
+
+def _until(seconds: float) -> str:
+    """Return when it is to be undone, in seconds of CLOCK_MONOTONIC."""
+    return "%.3f" % (time.monotonic() + seconds)
 
 
 def _note(token: str, state: str, words: str = "") -> None:

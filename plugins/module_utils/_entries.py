@@ -26,6 +26,7 @@ __all__ = (
     "Collected",
     "Comments",
     "Item",
+    "LATER",
     "TABLES",
     "Wanted",
     "add",
@@ -47,6 +48,9 @@ Comments = t.Dict[str, t.Dict[bytes, str]]
 
 Item = t.Tuple[str, str, float, str]
 """Where it was found (for errors), the text, when it expires, the comment."""
+
+LATER = float("inf")
+"""On the way to a host: the time that its own clock says, so many seconds after the task began there; other clocks can be wrong."""
 
 REMARKS = 10
 """So many of a kind are named."""
@@ -191,10 +195,10 @@ def _lines(texts: t.Iterable[str]) -> t.Tuple[bytes, bytes]:
     return _COUNT.pack(len(raw), False), raw
 
 
-def unpack(text: str) -> Collected:
-    """Read what pack() was given. Raises FastpathError for anything else."""
+def unpack(text: str, later: float = LATER) -> Collected:
+    """Read what pack() was given; C(later) is when entries expire for which that was left open. Raises FastpathError for anything else."""
     try:
-        return _Packed(_inflated(base64.b64decode(text, validate=True))).read()
+        return _Packed(_inflated(base64.b64decode(text, validate=True)), later).read()
     except (ValueError, IndexError, zlib.error, struct.error) as error:
         reason = "it is not what the action plugin makes (%s)" % error
         raise FastpathError("packed", reason, "Use entries or src, and leave packed alone") from error
@@ -211,8 +215,9 @@ def _inflated(data: bytes) -> bytes:
 class _Packed:
     """Reads from the front."""
 
-    def __init__(self, raw: bytes) -> None:
+    def __init__(self, raw: bytes, later: float) -> None:
         self._raw = raw
+        self._later = later
         self._at = 0
 
     def read(self) -> Collected:
@@ -225,12 +230,16 @@ class _Packed:
             size = MAPS[table].key_size
             raw = self._bytes(number * size)
             keys = [raw[i: i + size] for i in range(0, len(raw), size)]
-            times = struct.unpack("!%dd" % number, self._bytes(number * _EXPIRES.size)) if expiring else ()
+            times = self._times(number) if expiring else ()
             wanted[table] = dict(zip(keys, times)) if expiring else dict.fromkeys(keys, 0.0)
             comments[table] = self._comments(keys)
         if self._at != len(self._raw):
             raise ValueError("%d bytes instead of %d" % (len(self._raw), self._at))
         return Collected(wanted, comments, duplicates, remarks)
+
+    def _times(self, number: int) -> t.Sequence[float]:
+        times = struct.unpack("!%dd" % number, self._bytes(number * _EXPIRES.size))
+        return [self._later if when == LATER else when for when in times] if LATER in times else times
 
     def _comments(self, keys: t.Sequence[bytes]) -> t.Dict[bytes, str]:
         number, _flag = self._count()

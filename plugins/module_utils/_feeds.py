@@ -32,6 +32,7 @@ _BYTES_OF_JSON = 1 << 26
 """The most that is read. What is made of JSON can take twenty times as much memory."""
 _SECONDS = re.compile(r"[0-9]{1,12}(\.[0-9]+)?\Z", re.ASCII)
 _LONG_AGO = 1.0  # 0 would be never
+_LATEST = 253402300799.0  # the end of 9999: what is saved in ISO 8601 is to be read again
 _REMEDY = "Nothing was changed"
 
 
@@ -144,7 +145,7 @@ def _time(place: str, text: str, default: float) -> float:
     if not text:
         return default
     if _SECONDS.match(text):
-        return float(text)
+        return min(float(text), _LATEST)
     try:
         when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
@@ -152,4 +153,4 @@ def _time(place: str, text: str, default: float) -> float:
         raise FastpathError("%s: %s" % (place, text), "it is no time", remedy) from error
     if when.tzinfo is None:
         when = when.replace(tzinfo=datetime.timezone.utc)
-    return max(when.timestamp(), _LONG_AGO)
+    return min(max(when.timestamp(), _LONG_AGO), _LATEST)

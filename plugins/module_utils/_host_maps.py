@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _pins
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 
 if t.TYPE_CHECKING:
@@ -70,13 +71,11 @@ def _checked(name: str, found: Map) -> Map:
 def _program_of_lists(kernel: Kernel) -> t.Tuple[t.Optional[Program], bool]:
     """Return the program that shares most with what is still pinned, and whether it shares anything; of several, the newest."""
     host, best, most = set(kernel.pinned().values()), None, (0, 0, 0.0)
-    for name in kernel.interfaces():
-        ifindex = kernel.interface(name).ifindex
-        program = kernel.attached(ifindex)
-        if program is None or not program.ours:
+    for interface, program in attachments(kernel):
+        if not program.ours:
             continue
         maps = set(program.maps.values())
-        shared = len(maps & host), len(maps.intersection(kernel.pinned(ifindex).values())), -program.uptime
+        shared = len(maps & host), len(maps.intersection(kernel.pinned(interface.ifindex).values())), -program.uptime
         if best is None or shared > most:
             best, most = program, shared
     return best, any(most[:2])

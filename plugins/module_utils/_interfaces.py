@@ -7,6 +7,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -21,6 +22,7 @@ SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
 """The ones of C(/sys/class/net/*/statistics) that matter here."""
 
+_GOING = (errno.ENOENT, errno.ENODEV, errno.EINVAL)  # EINVAL: netdev_show() of the kernel, until the folder goes too
 _NAME = re.compile(r"[^\s/:]{1,15}\Z")  # dev_valid_name() of the kernel
 
 
@@ -52,10 +54,18 @@ def find_interface(name: str) -> Interface:
     if not _NAME.match(name) or name in (".", ".."):
         raise FastpathError(repr(name), "this can't be the name of an interface", "Use a name that 'ip link' shows")
     if not os.path.isdir(os.path.join(SYS_NET, name)):
-        there = ", ".join(interface_names())
-        raise FastpathError(name, "there is no such interface", "This host has: %s" % there)
-    driver = driver_name(name) or "virtual"
-    return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
+        raise _missing(name)
+    try:
+        driver = driver_name(name) or "virtual"
+        return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
+    except OSError as error:
+        if error.errno not in _GOING:
+            raise
+        raise _missing(name) from error
+
+
+def _missing(name: str) -> FastpathError:
+    return FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(interface_names()))
 
 
 def neighbours(name: str, sys_net: str = SYS_NET) -> Neighbours:
@@ -64,9 +74,16 @@ def neighbours(name: str, sys_net: str = SYS_NET) -> Neighbours:
     return Neighbours(*(tuple(entry[len(prefix):] for entry in entries if entry.startswith(prefix)) for prefix in ("upper_", "lower_")))
 
 
-def device_mark(ifindex: int) -> str:
-    """Return what tells a device from another that has its number later: sysfs gives no inode number twice, a rename keeps it."""
-    return str(os.stat(os.path.join(SYS_NET, socket.if_indextoname(ifindex), "")).st_ino)
+def device_mark(ifindex: int) -> t.Optional[str]:
+    """Return what tells a device from another that has its number later: sysfs gives no inode number twice, a rename keeps it.
+
+    V(none) where no device has the number.
+    """
+    try:
+        name = socket.if_indextoname(ifindex)
+    except OSError:
+        return None
+    return str(os.stat(os.path.join(SYS_NET, name, "")).st_ino)
 
 
 def statistics(name: str) -> t.Dict[str, int]:

@@ -117,8 +117,8 @@ class Kernel:
 
     def pin(self, ifindex: t.Optional[int], maps: t.Mapping[str, Map]) -> None:
         """Have exactly these maps pinned there, findable for others; they outlive the program. Raises FastpathError."""
-        device = "" if ifindex is None else device_mark(ifindex)
-        _pins.pin_maps(_pins.folder(ifindex), {name: opened.fd for name, opened in maps.items()}, device)
+        device = None if ifindex is None else device_mark(ifindex)
+        _pins.pin_maps(_pins.folder(ifindex), {name: opened.fd for name, opened in maps.items()}, device or "")
 
     def is_pinned(self, ifindex: t.Optional[int] = None) -> bool:
         """Whether anything of an interface is pinned; without one, anything at all."""

@@ -75,18 +75,19 @@ class AttachingKernel(CountingKernel, SurveyingKernel):
         return _pins.interface_folders()
 
     def is_left_over(self, ifindex: int) -> bool:
-        """Whether what is pinned for an interface was made for another one, which had its number before."""
-        return _pins.made_for(_pins.folder(ifindex)) not in ("", device_mark(ifindex))
+        """Whether what is pinned for an interface was made for one that is no more; another one may have its number now."""
+        mark = device_mark(ifindex)
+        return mark is None or _pins.made_for(_pins.folder(ifindex)) not in ("", mark)
 
     def forget(self, ifindex: t.Optional[int] = None) -> None:
         """Remove the pins of an interface; without one every pin, the lists included."""
         _pins.remove(_pins.folder(ifindex))
 
-    def way_to(self, address: str) -> t.Optional[str]:
-        """Return the interface that packets to an address leave by; V(none) where there is no way."""
+    def way_to(self, address: str, source: t.Optional[str] = None) -> t.Optional[str]:
+        """Return the interface that packets from one of our addresses to another one leave by; V(none) where there is no way."""
         from ansible_collections.vos.fastpath.plugins.module_utils._way_back import way_to
 
-        ifindex = way_to(address)
+        ifindex = way_to(address, source)
         return None if ifindex is None else socket.if_indextoname(ifindex)
 
     def dead_man(self, seconds: int, undo: t.Any, programs: t.Collection[int]) -> t.ContextManager[str]:

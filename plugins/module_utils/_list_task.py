@@ -12,7 +12,8 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._keep_list import ListKeeper
@@ -76,7 +77,7 @@ def list_task(
     changes = _lists.plan(current, ticks, name, params["state"], int(_SLACK * ticks_per_second()))
     gates = _lists.gates(current, changes)
     size = GATE.unpack(gates.after)[-2:][0 if name == "allow" else 1]
-    if name == "allow" and not size and any(changes.remove.values()) and not params["allow_empty"]:
+    if name == "allow" and not params["allow_empty"] and not _lists.leaves_allowed(current, changes, current_tick()):
         _check_stealth(kernel)
     gate = _lists.read_gate(kernel)
     repair = gate is not None and gate != gates.before
@@ -105,7 +106,7 @@ def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
         feed = read_feed(params["src"], read_text(params["src"]), expires)
     if params["packed"] is None:
         return _entries.collect(params["entries"], feed, expires)
-    return _entries.add(_entries.unpack(params["packed"]), feed)
+    return _entries.add(_entries.unpack(params["packed"], expires), feed)
 
 
 def _drop_expired(wanted: _entries.Wanted) -> int:
@@ -140,14 +141,14 @@ def _check_stealth(kernel: Kernel) -> None:
     """Refuse to take the last entry away from under a filter that drops requests from everybody else."""
     from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 
-    for name in kernel.interfaces():
-        program = kernel.attached(kernel.interface(name).ifindex)
-        if program is None or not program.ours:
+    for interface, program in attachments(kernel):
+        if not program.ours:
             continue
         stealth = Settings.unpack(kernel.read_first(program.maps["xdp_settings"])).stealth
         if stealth:
             raise FastpathError(
                 "entries",
-                "the allowlist would be empty, and %s drops %s from everybody who is not on it" % (name, ", ".join(stealth)),
+                "the allowlist would be empty (what has expired does not count), "
+                "and %s drops %s from everybody who is not on it" % (interface.name, ", ".join(stealth)),
                 "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed",
             )

@@ -33,6 +33,7 @@ __all__ = (
     "gate_of",
     "gates",
     "has_allowed",
+    "leaves_allowed",
     "listed",
     "plan",
     "read",
@@ -113,10 +114,24 @@ def read(kernel: ListKernel) -> Heads:
     return {table: _heads(kernel, table) for table in TABLES}
 
 
-def has_allowed(kernel: ListKernel) -> bool:
-    """Whether anything is on the allowlist."""
-    bit = LISTS["allow"]
-    return any(head[_BITS] & bit for table in TABLES for head in set(_heads(kernel, table).values()))
+def has_allowed(kernel: ListKernel, tick: int) -> bool:
+    """Whether anything is on the allowlist that has not expired by that tick."""
+    return any(_allows(head, tick) for table in TABLES for head in set(_heads(kernel, table).values()))
+
+
+def leaves_allowed(current: Heads, changes: Changes, tick: int) -> bool:
+    """Whether the changes leave anything on the allowlist that has not expired by that tick, if anything is."""
+    if not any(changes.remove.values()):
+        return True
+    allowing = {head for heads in current.values() for head in set(heads.values()) if _allows(head, tick)}
+    if not allowing or any(_allows(head, tick) for heads in (*changes.add.values(), *changes.renew.values()) for head in set(heads.values())):
+        return True
+    gone = {table: changes.remove.get(table, {}) for table in current}
+    return any(head in allowing and key not in gone[table] for table, heads in current.items() for key, head in heads.items())
+
+
+def _allows(head: bytes, tick: int) -> bool:
+    return bool(head[_BITS] & LISTS["allow"]) and not 0 < expires_of(head, "allow") <= tick
 
 
 def listed(heads: Heads, name: str) -> t.Dict[str, t.AbstractSet[bytes]]:

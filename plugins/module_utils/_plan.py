@@ -30,6 +30,8 @@ class Wanted(t.NamedTuple):
     allow_empty_allowlist: bool = False
     controller: t.Optional[str] = None
     """The address that runs the play, if it is to be seen afterwards that it still gets through."""
+    reached_at: t.Optional[str] = None
+    """The address of this host that it talks to: there may be several uplinks, and a rule for each."""
     rollback_after: int = 0
     """Seconds until a change of the interface it gets through by is undone, unless it is confirmed. 0: it stays."""
 

@@ -17,7 +17,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _files, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
@@ -108,7 +108,7 @@ def _lists_back(
 
 def _expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> int:
     """Return how many of the entries that are to go have only run out, which the program has noticed itself."""
-    now, number = ticks_of(time.clock_gettime(time.CLOCK_MONOTONIC)), 0
+    now, number = current_tick(), 0
     for table, heads in changes.remove.items():
         ends = (_lists.expires_of(current[table][key], name) for key in heads)
         number += sum(1 for end in ends if 0 < end <= now)

@@ -12,6 +12,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _top_sources
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, MAPS, XSK_QUEUES_MAX
+from ansible_collections.vos.fastpath.plugins.module_utils._attachments import attachments
 from ansible_collections.vos.fastpath.plugins.module_utils._counts import Numbers
 from ansible_collections.vos.fastpath.plugins.module_utils._gate import TABLES, read_gate
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
@@ -51,9 +52,8 @@ def read(kernel: CountingKernel, names: t.Optional[t.Sequence[str]], clock: t.Ca
     """Read the interfaces; without names all that carry a program. Raises FastpathError."""
     moment = clock()
     if names:
-        return Reading(moment, {name: _seen(kernel, name, carries) for name, carries in _asked_for(kernel, names).items()})
-    found = {name: _seen(kernel, name, [name]) for name in kernel.interfaces()}
-    return Reading(moment, {name: seen for name, seen in found.items() if seen.program is not None})
+        return Reading(moment, {name: _named(kernel, name, carries) for name, carries in _asked_for(kernel, names).items()})
+    return Reading(moment, {found.name: _seen(kernel, found, program, [found.name]) for found, program in attachments(kernel)})
 
 
 def _asked_for(kernel: CountingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
@@ -66,10 +66,13 @@ def _asked_for(kernel: CountingKernel, names: t.Sequence[str]) -> t.Dict[str, t.
     return found
 
 
-def _seen(kernel: CountingKernel, name: str, carries: t.Sequence[str]) -> Seen:
+def _named(kernel: CountingKernel, name: str, carries: t.Sequence[str]) -> Seen:
     interface = kernel.interface(name)
-    program = kernel.attached(interface.ifindex)
-    statistics = kernel.statistics(name)
+    return _seen(kernel, interface, kernel.attached(interface.ifindex), carries)
+
+
+def _seen(kernel: CountingKernel, interface: Interface, program: t.Optional[Program], carries: t.Sequence[str]) -> Seen:
+    statistics = kernel.statistics(interface.name)
     if program is None or not program.ours:
         return Seen(interface, carries, program, statistics)
     with kernel.map_by_id(program.maps["top_sources"]) as top:

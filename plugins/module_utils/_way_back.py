@@ -18,17 +18,24 @@ __all__ = ("way_to",)
 Question = t.Callable[[int, int, bytes], bytes]
 
 _GET_ROUTE = 26  # RTM_GETROUTE
-_DESTINATION, _OUT = 1, 4  # RTA_DST, RTA_OIF
+_DESTINATION, _SOURCE, _OUT = 1, 2, 4  # RTA_DST, RTA_SRC, RTA_OIF
 _ROUTE_MESSAGE = struct.Struct("=8BI")  # struct rtmsg, linux/rtnetlink.h
 
 
-def way_to(address: str, question: Question = ask) -> t.Optional[int]:
-    """Return the number of the interface that packets to an address leave by; V(none) where there is no way."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    raw = socket.inet_pton(family, address)
-    request = _ROUTE_MESSAGE.pack(family, 8 * len(raw), 0, 0, 0, 0, 0, 0, 0) + attribute(_DESTINATION, raw)
+def way_to(address: str, source: t.Optional[str] = None, question: Question = ask) -> t.Optional[int]:
+    """Return the number of the interface that packets to an address leave by; V(none) where there is no way.
+
+    Where a host has several uplinks, rules often choose by the source, an address of this host.
+    """
     try:
-        answer = question(ROUTE, _GET_ROUTE, request)
+        answer = question(ROUTE, _GET_ROUTE, _request(address, source))
     except OSError:
-        return None
+        return way_to(address, None, question) if source else None
     return number(attributes(answer[_ROUTE_MESSAGE.size:]).get(_OUT))
+
+
+def _request(address: str, source: t.Optional[str]) -> bytes:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    to, of = socket.inet_pton(family, address), socket.inet_pton(family, source) if source else b""
+    request = _ROUTE_MESSAGE.pack(family, 8 * len(to), 8 * len(of), 0, 0, 0, 0, 0, 0) + attribute(_DESTINATION, to)
+    return request + attribute(_SOURCE, of) if of else request

@@ -14,7 +14,7 @@ from ansible.module_utils.common.validation import check_type_int, check_type_li
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Item, collect, pack
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import LATER, Item, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_hosts, read_text
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import expiry
@@ -45,7 +45,7 @@ class ListAction(ActionBase):
             return  # the module says what is wrong
         if entries is None and not local:
             return  # nor is it for us to say what is missing, or to read what is there
-        expires = expiry(seconds)
+        expires = LATER if expiry(seconds) else 0.0  # by the clock of the host
         feed: t.Iterable[Item] = ()
         found = None
         if local:

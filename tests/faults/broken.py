@@ -119,6 +119,7 @@ def bpf_filesystem_read_only_removal(place: Place) -> tuple[str, str]:
     place.healthy()
     with _read_only(_pins.BPFFS):
         said = place.met(place.host.absent())
+        place.unharmed()
     then = place.met(place.host.absent())
     place.bare()
     return said, then

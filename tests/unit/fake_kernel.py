@@ -171,8 +171,8 @@ class FakeKernel(AttachingKernel):
         """CPUs on which nothing can be run."""
         self.memory: int | None = None
         """How many more entries there is memory for; None is plenty."""
-        self.ways: dict[str, str] = {}
-        """By which interface an address is reached."""
+        self.ways: dict[str | tuple[str, str], str] = {}
+        """By which interface an address is reached, or from an address of ours."""
         self.waiting: dict[str, tuple[int, list[int]]] = {}
         """Changes that wait for their confirmation: seconds, and programs."""
         self.before_expiry: Callable[[], None] | None = None
@@ -218,9 +218,9 @@ class FakeKernel(AttachingKernel):
         self._collect()
         return prog_id
 
-    def allow(self, *texts: str) -> None:
-        """Have these on the allowlist."""
-        self._list("allow", texts)
+    def allow(self, *texts: str, until: int = 0) -> None:
+        """Have these on the allowlist, until that tick."""
+        self._list("allow", texts, until)
 
     def block(self, *texts: str) -> None:
         """Have these on the blocklist."""
@@ -235,10 +235,10 @@ class FakeKernel(AttachingKernel):
         values = {key: [value[width * cpu :][: table.shape.value_size] for cpu in range(cpus)] for key, value in kept.items()}
         table.values = {key: b"".join(value) for key, value in values.items()}
 
-    def _list(self, name: str, texts: Sequence[str]) -> None:
+    def _list(self, name: str, texts: Sequence[str], until: int = 0) -> None:
         assert name in LISTS
         current, wanted = read(self), collect(texts, (), 0.0).wanted
-        apply(self, current, plan(current, {table: dict.fromkeys(keys, 0) for table, keys in wanted.items()}, name, "present"))
+        apply(self, current, plan(current, {table: dict.fromkeys(keys, until) for table, keys in wanted.items()}, name, "present"))
         self.writes.clear()
 
     def state(self) -> object:
@@ -460,7 +460,8 @@ class FakeKernel(AttachingKernel):
         return folder, name
 
     def is_left_over(self, ifindex: int) -> bool:
-        return ifindex in self.made_for and self.made_for[ifindex] is not self._nic(ifindex)
+        nic = next((nic for nic in self.nics.values() if nic.interface.ifindex == ifindex), None)
+        return nic is None or self.made_for.get(ifindex, nic) is not nic
 
     def is_pinned(self, ifindex: int | None = None) -> bool:
         return ("" if ifindex is None else "if%d" % ifindex) in self.folders
@@ -474,8 +475,8 @@ class FakeKernel(AttachingKernel):
         self.pins = {path: number for path, number in self.pins.items() if gone and not path.startswith(gone + "/")}
         self._collect()
 
-    def way_to(self, address: str) -> str | None:
-        return self.ways.get(address)
+    def way_to(self, address: str, source: str | None = None) -> str | None:
+        return self.ways.get((address, source or ""), self.ways.get(address))
 
     @contextlib.contextmanager
     def dead_man(self, seconds: int, undo: Undo, programs: Collection[int]) -> Iterator[str]:

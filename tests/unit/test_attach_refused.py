@@ -10,12 +10,14 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import PROGRAM_NAME
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import BIG_MTU, NO_NATIVE, FakeKernel
 
 AUDIT = Settings(audit=True)
+HOUR = 3600 * ticks_per_second()
 
 
 def test_native_by_name_does_not_fall_back(kernel: FakeKernel, wanted: Wanted) -> None:
@@ -138,7 +140,8 @@ def test_stealth_with_nobody_trusted_takes_an_explicit_yes(kernel: FakeKernel, w
     with pytest.raises(FastpathError) as error:
         attach(kernel, ["eth0"], wanted._replace(allow_empty_allowlist=False), check=False)
     assert str(error.value) == (
-        "stealth: OPTIONS: the allowlist is empty, so these requests would be dropped from everybody, monitoring and trunks included. "
+        "stealth: OPTIONS: the allowlist is empty (what has expired does not count), "
+        "so these requests would be dropped from everybody, monitoring and trunks included. "
         "Fill it with vos.fastpath.xdp_allowlist first, or set allow_empty_allowlist=true if this is meant"
     )
     assert kernel.state() == before
@@ -154,6 +157,14 @@ def test_a_blocked_source_is_no_trusted_one(kernel: FakeKernel, wanted: Wanted) 
     kernel.block("192.0.2.7")
     with pytest.raises(FastpathError, match="the allowlist is empty"):
         attach(kernel, ["eth0"], wanted._replace(allow_empty_allowlist=False), check=False)
+
+
+def test_a_source_whose_entry_has_expired_is_no_trusted_one(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7", until=current_tick())
+    with pytest.raises(FastpathError, match="the allowlist is empty"):
+        attach(kernel, ["eth0"], wanted._replace(allow_empty_allowlist=False), check=False)
+    kernel.allow("192.0.2.7", until=current_tick() + HOUR)
+    assert attach(kernel, ["eth0"], wanted._replace(allow_empty_allowlist=False), check=False)[0].actions
 
 
 def test_without_stealth_nobody_needs_to_be_trusted(kernel: FakeKernel, wanted: Wanted) -> None:

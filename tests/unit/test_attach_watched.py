@@ -15,7 +15,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 
-CONTROLLER = "198.51.100.7"
+CONTROLLER, OWN = "198.51.100.7", "192.0.2.1"
 DEFAULTS = {name: option.get("default") for name, option in ARGUMENT_SPEC.items()}
 PORTS = Config((5080,))
 
@@ -115,6 +115,12 @@ def test_the_task_says_that_a_change_waits_and_takes_its_confirmation(kernel: Fa
     assert result["rollback"] == {"token": "token"}
     assert attach_task({**params, "confirm": "token"}, False, kernel) == {"changed": False, "rolled_back": None}
     assert "rollback" not in attach_task({**params, "confirm": "later"}, False, kernel, lambda: CONTROLLER), "nothing changes"
+
+
+def test_the_way_is_that_of_the_address_of_this_host_that_the_play_came_to(kernel: FakeKernel, filter_object: Path) -> None:
+    kernel.ways.update({CONTROLLER: "br0", (CONTROLLER, OWN): "eth0"})
+    params = {**DEFAULTS, "interfaces": ["eth0"], "object": str(filter_object), "allow_empty_allowlist": True, "confirm": "later"}
+    assert "rollback" in attach_task(params, False, kernel, lambda: CONTROLLER, own=lambda: OWN)
 
 
 @pytest.mark.parametrize("given", [{}, {"confirm": "later", "rollback_after": 0}])

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, seconds_of, ticks_of, ticks_per_second
 
 
 def test_the_tick_is_one_that_linux_can_be_built_with() -> None:
@@ -32,6 +32,11 @@ def test_the_kernel_is_at_that_tick_now_or_was_a_moment_ago(real_host: None) -> 
 @given(st.floats(0, 1e9))
 def test_a_time_comes_back_as_it_was_but_for_a_tick(monotonic: float) -> None:
     assert 0 <= monotonic - seconds_of(ticks_of(monotonic)) < 1.01 / ticks_per_second()
+
+
+def test_the_current_tick_is_that_of_now() -> None:
+    before = ticks_of(time.monotonic())
+    assert before <= current_tick() <= ticks_of(time.monotonic())
 
 
 def test_a_second_has_its_ticks() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
+from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways, own_address
 from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 
 SSH = "SSH_CONNECTION=%s 50022 192.0.2.1 22"
@@ -30,6 +30,10 @@ def processes(folder: Path, *environments: str) -> str:
 @pytest.mark.parametrize("address", ["198.51.100.7", "2001:db8::7"])
 def test_the_other_end_of_the_connection(tmp_path: Path, address: str) -> None:
     assert controller_address(processes(tmp_path, SSH % address)) == address
+
+
+def test_this_end_of_the_connection(tmp_path: Path) -> None:
+    assert own_address(processes(tmp_path, SSH % "198.51.100.7")) == "192.0.2.1"
 
 
 def test_behind_sudo_it_is_a_parent_that_knows(tmp_path: Path) -> None:
@@ -56,12 +60,13 @@ def test_an_ipv4_address_written_as_ipv6_is_what_is_on_the_wire(tmp_path: Path, 
         pytest.param(["X_SSH_CONNECTION=198.51.100.7 1 2 3", "SSH_CONNECTION"], id="other variables"),
         pytest.param(["SSH_CONNECTION=UNKNOWN 65535 UNKNOWN 65535"], id="sshd on a pipe"),
         pytest.param(["SSH_CONNECTION="], id="empty"),
-        pytest.param(["SSH_CONNECTION=\u00e4 1 2 3"], id="no address"),
+        pytest.param(["SSH_CONNECTION=\u00e4 1 \u00e4 3"], id="no address"),
         pytest.param([""] * 32 + [SSH % "198.51.100.7"], id="too long ago"),
     ],
 )
 def test_where_nobody_knows(tmp_path: Path, environments: list[str]) -> None:
-    assert controller_address(processes(tmp_path, *environments)) is None
+    proc = processes(tmp_path, *environments)
+    assert (controller_address(proc), own_address(proc)) == (None, None)
 
 
 def test_a_parent_that_has_gone_meanwhile(tmp_path: Path) -> None:

@@ -54,9 +54,9 @@ def wait_for(path: Path, words: str) -> None:
         time.sleep(0.01)
 
 
-def waiting(token: str = "a", state: str = "waiting") -> None:
-    """Have a change wait for its confirmation."""
-    STATE.write_text(f"{token}\n{state}\n")
+def waiting(token: str = "a", state: str = "waiting", seconds: float = 0) -> None:
+    """Have a change wait for its confirmation for so many seconds."""
+    STATE.write_text(f"{token}\n{state}\n{time.monotonic() + seconds}")
     STATE.chmod(0o600)
 
 
@@ -109,6 +109,14 @@ def test_the_timer_leaves_alone_what_does_not_wait_any_more(undone: Undone, befo
     before()
     _dead_man._watch("a", 3600, undone, [7])
     assert undone.what is None
+
+
+@pytest.mark.parametrize("state", ["being made", "waiting"])
+def test_a_timer_that_was_killed_itself_is_not_waited_for(undone: Undone, state: str) -> None:
+    waiting("a", state, -60)
+    assert _dead_man.waiting() == "a", "it may be waiting for the lock"
+    waiting("a", state, -180)
+    assert _dead_man.waiting() is None
 
 
 def test_the_timer_looks_again_and_again(undone: Undone, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,6 +94,31 @@ def test_who_takes_our_place_while_we_leave_is_noticed(kernel: FakeKernel, wante
         detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
 
 
+def refuse(*_arguments: object) -> None:
+    raise FastpathError("/sys/fs/bpf", "Read-only file system (EROFS)", "Make it writable")
+
+
+def test_where_pins_cannot_be_removed_the_filter_stays_on(kernel: FakeKernel, wanted: Wanted, monkeypatch: pytest.MonkeyPatch) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    before = kernel.state()
+    monkeypatch.setattr(kernel, "forget", refuse)
+    with pytest.raises(FastpathError, match="^/sys/fs/bpf: Read-only file system"):
+        detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
+    assert kernel.state() == before
+
+
+@pytest.mark.parametrize("keep_lists", [True, False])
+def test_where_one_interface_refuses_the_others_are_filtered_as_before(kernel: FakeKernel, wanted: Wanted, keep_lists: bool) -> None:
+    kernel.allow("192.0.2.7")
+    attach(kernel, ["eth0", "br0"], wanted, check=False)
+    before = kernel.attached(2), kernel.pins
+    kernel.after_attach = lambda: kernel.run_foreign("br0", "generic", "quick")
+    with pytest.raises(FastpathError, match="^br0: the kernel refused to change its XDP program"):
+        detach(kernel, ["eth0", "br0"], force=False, keep_lists=keep_lists, check=False)
+    assert (kernel.attached(2), kernel.pins) == before
+    assert kernel.attached(3).name == "quick"
+
+
 def test_what_is_attached_meanwhile_is_not_taken_off(kernel: FakeKernel, wanted: Wanted) -> None:
     attach(kernel, ["eth0"], wanted, check=False)
     old = kernel.attached(2).prog_id

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _entries
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, Item, Wanted, collect, covers, overlaps, pack, unpack
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import LATER, Collected, Item, Wanted, collect, covers, overlaps, pack, unpack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix
 
@@ -205,6 +205,12 @@ def test_what_is_packed_is_unpacked(some: list[Item]) -> None:
     again = unpack(pack(found))
     assert again == found
     assert [list(keys) for keys in again.wanted.values()] == [list(keys) for keys in found.wanted.values()], "in their order"
+
+
+def test_a_time_that_was_left_open_is_put_in_where_it_is_unpacked() -> None:
+    packed = pack(collect(["192.0.2.7", "2001:db8::/32"], [("feed line 1", "192.0.2.8", 1.8e9, "")], LATER))
+    found = unpack(packed, 1.7e9).wanted
+    assert [time for keys in found.values() for time in keys.values()] == [1.7e9, 1.8e9, 1.7e9]
 
 
 def test_it_travels_as_few_bytes() -> None:

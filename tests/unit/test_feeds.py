@@ -122,6 +122,8 @@ def test_json(found: Any, expected: list[tuple[str, float]]) -> None:
         ("2026-11-23T12:00:00.500000+00:00", NOON + 0.5),
         ("2026-11-23", NOON - 12 * 3600),
         ("9999-12-31T23:59:59Z", 253402300799.0),
+        pytest.param("999999999999", 253402300799.0, id="later than ISO 8601 can say"),
+        pytest.param("9999-12-31T23:59:59.9-12:00", 253402300799.0, id="later than it can say in UTC"),
         pytest.param("1969-12-31T00:00:00Z", 1.0, id="long ago, and not never"),
         pytest.param("0001-01-01T00:00:00+14:00", 1.0, id="before all time"),
     ],

@@ -4,10 +4,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils import _interfaces
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import find_interface, interface_names, neighbours, statistics
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import (
+    device_mark,
+    find_interface,
+    interface_names,
+    neighbours,
+    statistics,
+)
 from ansible_collections.vos.fastpath.tests.unit.conftest import ip
 
 pytestmark = pytest.mark.usefixtures("real_host")
@@ -58,3 +68,17 @@ def test_an_interface_that_does_not_exist(veth: str, name: str) -> None:
         find_interface(name)
     shown = name.replace("\0", "\\x00")
     assert str(error.value) == f"{shown}: there is no such interface. This host has: lo, veth0, veth1"
+
+
+@pytest.mark.parametrize(("code", "raised"), [(errno.ENOENT, FastpathError), (errno.EINVAL, FastpathError), (errno.EMFILE, OSError)])
+def test_an_interface_that_goes_while_it_is_looked_at(veth: str, monkeypatch: pytest.MonkeyPatch, code: int, raised: type[Exception]) -> None:
+    def going(*_parts: str) -> str:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(_interfaces, "_read", going)
+    with pytest.raises(raised, match="there is no such interface|Too many open files"):
+        find_interface(veth)
+
+
+def test_a_number_that_no_device_has(real_host: None) -> None:
+    assert (device_mark(1), device_mark(999999)) == (str(os.stat("/sys/class/net/lo/").st_ino), None)

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of, ticks_of, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect, pack
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, seconds_of, ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import LATER, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
@@ -28,6 +28,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Pref
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 
 CONTROLLER = "198.51.100.7"
 GATEWAY = "203.0.113.1"
@@ -206,6 +207,25 @@ def test_what_the_controller_packed_is_what_it_read(kernel: FakeKernel) -> None:
     packed = pack(collect(["192.0.2.7", "2001:db8::/32", "192.0.2.7"], (), 0.0))
     result = task(kernel, "allow", None, packed=packed)
     assert (result["added"], result["duplicates"], result["size"]) == (["192.0.2.7", "2001:db8::/32"], 1, 2)
+
+
+def test_seconds_count_by_the_clock_of_this_host(kernel: FakeKernel) -> None:
+    packed = pack(collect(["192.0.2.7"], [("feed line 1", "192.0.2.8", 4e9, "")], LATER))
+    assert task(kernel, "allow", None, packed=packed, expires=600)["expired"] == 0
+    assert 590 < (expiry(kernel, "allow", "192.0.2.7") or 0) <= 601
+    assert (expiry(kernel, "allow", "192.0.2.8") or 0) > 600, "this one has a time of its own"
+
+
+def test_the_controller_does_not_say_by_its_clock_when_they_end(collections_path: Path) -> None:
+    code = (
+        "from ansible_collections.vos.fastpath.plugins.module_utils._entries import unpack\n"
+        "from ansible_collections.vos.fastpath.plugins.plugin_utils._list_action import ListAction\n"
+        "for expires in ('600', None):\n"
+        "    arguments = {'entries': ['192.0.2.7'], 'expires': expires}\n"
+        "    ListAction._pack(None, arguments)\n"
+        "    print([time for keys in unpack(arguments['packed'], 7.0).wanted.values() for time in keys.values()], arguments['expires'])\n"
+    )
+    assert message_of(code, collections_path) == "[7.0] 600\n[0.0] None"
 
 
 def test_what_the_controller_packed_and_a_file_of_this_host_are_one_list(kernel: FakeKernel, tmp_path: Path) -> None:
@@ -462,11 +482,29 @@ def test_the_last_trusted_source_is_not_taken_away_under_stealth(
     with pytest.raises(FastpathError) as error:
         task(kernel, "allow", entries, state, check)
     assert str(error.value) == (
-        "entries: the allowlist would be empty, and eth0 drops INVITE, OPTIONS from everybody who is not on it. "
+        "entries: the allowlist would be empty (what has expired does not count), and eth0 drops INVITE, OPTIONS from everybody who is not on it. "
         "Keep an entry, or set allow_empty=true if this is meant. Nothing was changed"
     )
     assert kernel.state() == before
     assert task(kernel, "allow", entries, state, allow_empty=True)["size"] == 0
+
+
+@pytest.mark.parametrize(("entries", "state"), [(["192.0.2.9"], "exact"), (["192.0.2.7"], "absent")])
+def test_what_has_expired_is_no_trusted_source(kernel: FakeKernel, filter_object: Path, entries: list[str], state: str) -> None:
+    kernel.allow("192.0.2.8", until=current_tick())
+    kernel.allow("192.0.2.7")
+    protect(kernel, filter_object, ("OPTIONS",))
+    if state == "absent":
+        with pytest.raises(FastpathError, match="the allowlist would be empty"):
+            task(kernel, "allow", entries, state)
+    else:
+        assert task(kernel, "allow", entries, state)["size"] == 1, "somebody else is trusted instead"
+
+
+def test_what_has_expired_may_always_go(kernel: FakeKernel, filter_object: Path) -> None:
+    kernel.allow("192.0.2.8", until=current_tick())
+    protect(kernel, filter_object, ("OPTIONS",))
+    assert task(kernel, "allow", [], "exact")["removed"] == ["192.0.2.8"]
 
 
 def test_it_may_be_taken_away_where_nothing_is_hidden(kernel: FakeKernel, filter_object: Path) -> None:

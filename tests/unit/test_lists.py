@@ -190,13 +190,23 @@ def test_the_gate_says_which_tables_have_entries() -> None:
 def test_where_no_list_was_made_yet_there_is_nothing(kernel: FakeKernel) -> None:
     assert _lists.read(kernel) == NOTHING
     assert _lists.read_gate(kernel) is None
-    assert not _lists.has_allowed(kernel)
+    assert not _lists.has_allowed(kernel, 10)
 
 
-@pytest.mark.parametrize(("entries", "found"), [(listed(A=BLOCK), False), (listed(A=BLOCK, SIX=BOTH), True), (NOTHING, False)])
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        (listed(A=BLOCK), False),
+        (listed(A=BLOCK, SIX=BOTH), True),
+        (listed(A=(ALLOW, 10, 0)), False),
+        (listed(A=(ALLOW, 11, 0)), True),
+        (listed(A=(BOTH, 0, 10)), True),
+        (NOTHING, False),
+    ],
+)
 def test_whether_anybody_is_allowed(kernel: FakeKernel, entries: Heads, found: bool) -> None:
     fill(kernel, entries)
-    assert _lists.has_allowed(kernel) is found
+    assert _lists.has_allowed(kernel, 10) is found
 
 
 def test_what_is_applied_is_there(kernel: FakeKernel) -> None:
@@ -206,7 +216,7 @@ def test_what_is_applied_is_there(kernel: FakeKernel) -> None:
     assert _lists.read_gate(kernel) == _lists.gate_of(entries)
     with kernel.host_map("prefixes_v4") as table:
         assert table.lookup(NET.key) == LIST_ENTRY.pack(BLOCK, 24, 0, 0, 0, 0)
-    assert _lists.has_allowed(kernel)
+    assert _lists.has_allowed(kernel, 10)
 
 
 def test_a_table_is_announced_before_its_first_entry_and_until_after_its_last(kernel: FakeKernel) -> None:

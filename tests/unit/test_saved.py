@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, collect, empty
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
@@ -80,6 +81,13 @@ def test_a_list_is_text_that_a_person_reads(saved: Saved) -> None:
     saved.local.record([Note("block", "192.0.2.3", True), Note("audit", "", True)])
     saved.forget_lists()
     assert (saved.entries("block").wanted, list(saved.local.notes())) == (empty(), [("audit", "")])
+
+
+def test_a_time_at_the_end_of_all_years_is_read_again(saved: Saved) -> None:
+    feed = read_feed("feed", "192.0.2.7,999999999999\n192.0.2.8,9999-12-31T23:59:59.9-12:00\n")
+    entries = collect((), feed, 0.0)
+    assert keep(saved, entries)
+    assert saved.entries("block") == entries
 
 
 def test_a_list_that_is_missing_is_no_empty_one(saved: Saved) -> None:
