@@ -11,6 +11,7 @@ and left alone, and so is an interface that is not there.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -37,6 +38,7 @@ __all__ = (
     "effective_entries",
     "last_look",
     "lists_are_due",
+    "lists_are_known",
     "lists_were_compared",
     "read_repairs",
 )
@@ -63,17 +65,20 @@ def bring_back(
     kernel: Kernel, saved: Saved, names: t.Optional[t.Sequence[str]] = None, check: bool = False, lists: bool = True
 ) -> Report:
     """Compare everything (or these interfaces, with the lists or without) with what is saved, and put it right unless this is a check."""
-    now = time.time()
+    now, begin = time.time(), time.monotonic()
     notes = saved.local.notes(now)
     repaired: t.List[Difference] = []
     left: t.List[Difference] = []
+    lists = lists or not lists_are_known(kernel)
     expired = _lists_back(kernel, saved, notes, check, repaired, left) if lists else 0
+    trusted = not left
+    if lists and not check:
+        _remember(kernel, trusted, time.monotonic() - begin)
     if saved.settle(kernel.unconfirmed()):
         return Report(repaired, left, expired)  # a play waits to see whether it still gets through: nothing is drift yet
-    trusted = not any(each.subject == "lists" for each in left)
     for name, wanted in saved.interfaces().items():
         if names is None or name in names:
-            _interface_back(kernel, saved, name, wanted, notes, check or not trusted, repaired if trusted else left, left)
+            _interface_back(kernel, saved, name, wanted, notes, check, trusted, repaired, left)
     return Report(repaired, left, expired)
 
 
@@ -129,14 +134,17 @@ def _interface_back(
     wanted: SavedInterface,
     notes: Notes,
     check: bool,
+    trusted: bool,
     repaired: t.List[Difference],
     left: t.List[Difference],
 ) -> None:
     found = difference(kernel, name, wanted, notes)
     if found is None:
         return
-    if check or found.kind in ("missing", "foreign"):
-        (left if found.kind in ("missing", "foreign") else repaired).append(found)
+    # The settings of a filter that is live are no question of its lists: above all, audit mode has to be to be had.
+    ours = found.kind == "settings" or trusted and found.kind not in ("missing", "foreign")
+    if check or not ours:
+        (repaired if ours else left).append(found)
         return
     try:
         # That the allowlist may be empty was accepted once; now an entry that expired is no reason to stay without a filter.
@@ -197,6 +205,20 @@ def lists_are_due(kernel: Kernel, path: t.Optional[str] = None) -> bool:
         return gate != _gate(kernel) or float(took) < _LITTLE or time.monotonic() - float(when) >= _SHARE * float(took)
     except ValueError:
         return True
+
+
+def lists_are_known(kernel: Kernel, path: t.Optional[str] = None) -> bool:
+    """Whether the lists of this boot were once brought to what is saved: else there is nothing to attach a filter with."""
+    return os.path.exists(path or COMPARED) and _lists.read_gate(kernel) is not None
+
+
+def _remember(kernel: Kernel, known: bool, took: float) -> None:
+    """Note how it stands with the lists. Where that can't be noted, they are compared the next time: no reason to stay without a filter."""
+    with contextlib.suppress(FastpathError):
+        if known:
+            lists_were_compared(kernel, took)
+        else:
+            _files.remove(COMPARED)
 
 
 def lists_were_compared(kernel: Kernel, took: float, path: t.Optional[str] = None) -> None:

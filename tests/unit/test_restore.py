@@ -67,8 +67,8 @@ def test_after_a_reboot_all_is_there_again_lists_first(protected: FakeKernel, sa
 
 def test_only_what_is_named_is_brought_back(protected: FakeKernel, saved: Saved) -> None:
     kernel = reboot(protected)
-    report = bring_back(kernel, saved, ["eth0"], lists=False)
-    assert words(report) == (["eth0: nothing is attached"], [])
+    report = bring_back(kernel, saved, ["eth0"])
+    assert words(report)[0][2:] == ["eth0: nothing is attached"]
     assert kernel.attached(3) is None
 
 
@@ -153,6 +153,37 @@ def test_without_its_lists_no_filter_is_attached(protected: FakeKernel, saved: S
     assert left[0].startswith("lists: ") and "nonsense" in left[0]
     assert left[1:] == ["br0: nothing is attached", "eth0: nothing is attached"]
     assert kernel.attached(2) is None
+
+
+def test_whoever_leaves_the_lists_out_attaches_nothing_before_they_are_known(protected: FakeKernel, saved: Saved) -> None:
+    kernel, path = reboot(protected), Path(saved.path("allow.list"))
+    whole = path.read_text()
+    path.write_text("nonsense\n")
+    for lists in (True, False):  # at boot, and then for a device that comes late
+        assert "lists: " in words(bring_back(kernel, saved, ["eth0"], lists=lists))[1][0]
+        assert kernel.attached(2) is None
+    path.write_text(whole)
+    assert words(bring_back(kernel, saved, ["eth0"], lists=False))[0][2:] == ["eth0: nothing is attached"]
+    kernel.nics["eth0"].attached.clear()
+    path.write_text("nonsense\n")
+    assert words(bring_back(kernel, saved, ["eth0"], lists=False)) == (["eth0: nothing is attached"], []), "those in the kernel are right"
+
+
+def test_a_host_on_which_nothing_can_be_noted_is_filtered_all_the_same(
+    protected: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_restore, "COMPARED", "/nowhere/compared")
+    kernel = reboot(protected)
+    assert len(bring_back(kernel, saved, lists=False).repaired) == 4
+    assert kernel.attached(2).ours
+
+
+def test_settings_are_repaired_whatever_is_known_of_the_lists(protected: FakeKernel, saved: Saved) -> None:
+    Path(saved.path("allow.list")).write_text("nonsense\n")
+    saved.local.record([Note("audit", "", True)])
+    repaired, left = words(bring_back(protected, saved))
+    assert repaired == ["%s: its settings are not those that are saved" % name for name in ("br0", "eth0")]
+    assert len(left) == 1 and read_live(protected, "eth0").settings.audit
 
 
 def test_an_error_of_the_system_is_said_in_its_words(protected: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
