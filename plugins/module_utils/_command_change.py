@@ -83,39 +83,45 @@ def attach_command(call: Call) -> Answer:
     """Undo a detach by hand."""
     names = list(_wanted(call, call.options.interfaces))
     with locked(LOCK):
-        undo = call.saved.local.record(Note("attached", name, None, at=time.time()) for name in names)
+        undo = call.saved.local.record(_attached(names))
         report = bring_back(call.kernel, call.saved, names)
-        if report.left:
+        left = {each.subject for each in report.left}
+        if left:
             undo()
-    if report.left:
-        return Answer(_result(report, "attached"), said(report, "attached"), FAILURE)
+            call.saved.local.record(_attached(name for name in names if name not in left))
+    if left:
+        return Answer(_result(report, "attached"), said(report, "attached"), FAILURE if left.issuperset(names) else DIFFERENT)
     return Answer(_result(report, "attached"), ("%s is filtered" % name for name in names))
 
 
+def _attached(names: t.Iterable[str]) -> t.Iterator[Note]:
+    return (Note("attached", name, None, at=time.time()) for name in names)
+
+
 def detach_command(call: Call) -> Answer:
-    """Take our filter off; verify leaves it off."""
+    """Take our filter off; verify leaves it off. An interface that is not there keeps nobody from calming the others."""
     names = list(_wanted(call, call.options.interfaces))
     with locked(LOCK):
         undo = call.saved.local.record(Note("attached", name, False, by=who(), at=time.time()) for name in names)
         try:
-            outcomes = detach(call.kernel, names, False, True, False)
+            there = set(call.kernel.interfaces())
+            outcomes = detach(call.kernel, [name for name in names if name in there], False, True, False) if there & set(names) else []
         except (FastpathError, OSError):
             undo()
             raise
     actions = [action for outcome in outcomes for action in outcome.actions]
-    return Answer({"actions": actions}, actions or ["nothing of ours was attached"])
+    late = ["%s: there is no such interface; it stays without a filter when it comes" % name for name in names if name not in there]
+    return Answer({"actions": actions}, actions + late or ["nothing of ours was attached"])
 
 
 def audit_command(call: Call) -> Answer:
-    """Change the settings of every interface."""
+    """Change the settings of every interface. It stays wanted where an interface is not there or another's program is on it."""
     value = {"on": True, "off": False, "managed": None}[call.options.mode]
     _wanted(call, ())
     with locked(LOCK):
-        undo = call.saved.local.record([Note("audit", "", value, by=who(), at=time.time())])
+        call.saved.local.record([Note("audit", "", value, by=who(), at=time.time())])
         report = bring_back(call.kernel, call.saved)
-        if report.left:
-            undo()
-    return Answer(_result(report, "changed"), said(report, "changed"), FAILURE if report.left else SUCCESS)
+    return Answer(_result(report, "changed"), said(report, "changed"), DIFFERENT if report.left else SUCCESS)
 
 
 def _wanted(call: Call, names: t.Sequence[str]) -> t.Dict[str, SavedInterface]:
