@@ -86,9 +86,7 @@ def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entr
     """Return what is to be on a list in the kernel: what Ansible manages with what was changed by hand, unless it has expired."""
     entries = saved.entries(name).wanted
     overlay(entries, notes, name)
-    for table, keys in entries.items():
-        if any(keys.values()):
-            entries[table] = {key: when for key, when in keys.items() if not when or when > now}
+    _entries.drop_expired(entries, now)
     return entries
 
 
