@@ -41,7 +41,7 @@ def verify_command(call: Call) -> Answer:
 
 def restore_command(call: Call) -> Answer:
     """Bring everything, or these interfaces, back."""
-    names = call.saved.behind(call.options.interfaces) if call.options.interfaces else None
+    names = list(_wanted(call, call.options.interfaces)) if call.options.interfaces else None
     _wait(call, names or (), call.options.wait)
     with locked(LOCK):
         report = bring_back(call.kernel, call.saved, names)
@@ -59,6 +59,7 @@ def _result(report: Report, verb: str) -> t.Dict[str, t.Any]:
         verb: [each._asdict() for each in report.repaired],
         "left": [each._asdict() for each in report.left],
         "expired": report.expired,
+        "detached_by_hand": list(report.off),
     }
 
 
@@ -70,7 +71,9 @@ def said(report: Report, verb: str) -> t.Iterator[str]:
         yield loud(3, "NOT as it is to be: " + str(each))
     if report.expired:
         yield "%d entries had expired and were removed" % report.expired
-    if not report.repaired and not report.left:
+    for name in report.off:
+        yield loud(4, "%s: NOT FILTERED, detached by hand; 'vos-fastpath attach' puts it back" % name)
+    if not report.repaired and not report.left and not report.off:
         yield "all is as it is to be"
 
 

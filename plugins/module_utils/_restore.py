@@ -21,7 +21,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _fil
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import in_ticks, ticks_of, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
@@ -59,6 +59,8 @@ class Report(t.NamedTuple):
     """What is not ours to put right, or could not be."""
     expired: int = 0
     """So many entries had expired, and were removed from the tables."""
+    off: t.Tuple[str, ...] = ()
+    """Interfaces that somebody detached by hand: as is wanted, and without a filter."""
 
 
 def bring_back(
@@ -76,10 +78,10 @@ def bring_back(
         _remember(kernel, trusted, time.monotonic() - begin)
     if saved.settle(kernel.unconfirmed()):
         return Report(repaired, left, expired)  # a play waits to see whether it still gets through: nothing is drift yet
-    for name, wanted in saved.interfaces().items():
-        if names is None or name in names:
-            _interface_back(kernel, saved, name, wanted, notes, check, trusted, repaired, left)
-    return Report(repaired, left, expired)
+    interfaces = {name: wanted for name, wanted in saved.interfaces().items() if names is None or name in names}
+    for name, wanted in interfaces.items():
+        _interface_back(kernel, saved, name, wanted, notes, check, trusted, repaired, left)
+    return Report(repaired, left, expired, tuple(name for name in interfaces if taken_off(name, notes)))
 
 
 def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entries:

@@ -134,7 +134,7 @@ def test_what_is_not_ours_or_not_there_is_left(protected: FakeKernel, saved: Sav
 def test_what_was_detached_by_hand_stays_so(protected: FakeKernel, saved: Saved) -> None:
     protected.nics["eth0"].attached.clear()
     saved.local.record([Note("attached", "eth0", False)])
-    assert bring_back(protected, saved) == Report([], [])
+    assert bring_back(protected, saved) == Report([], [], off=("eth0",)), "and nobody takes it for protected"
     assert protected.attached(2) is None
 
 
