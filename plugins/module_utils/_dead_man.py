@@ -27,6 +27,7 @@ __all__ = ("STATE", "confirm", "dead_man", "waiting")
 
 STATE = "/run/vos-fastpath.rollback"
 _LOOK = 0.1
+_LATE = 60.0  # seconds; to undo, the timer may have to wait for the lock
 _MADE, _WAITING, _UNDONE = "being made", "waiting", "undone"
 _BPF = "anon_inode:bpf-"
 
@@ -35,14 +36,14 @@ _BPF = "anon_inode:bpf-"
 def dead_man(seconds: int, undo: Undo, programs: t.Collection[int]) -> t.Iterator[str]:
     """Make a change within, to these programs. Gives the token by which it is to be confirmed in so many seconds, or it is undone."""
     token = uuid.uuid4().hex
-    _note(token, _MADE)
+    _note(token, _MADE, _end(seconds))
     _detached(lambda: _watch(token, seconds, undo, programs))
     try:
         yield token
     except (FastpathError, OSError):
         remove(STATE)
         raise
-    _note(token, _WAITING)
+    _note(token, _WAITING, _end(seconds))
 
 
 def confirm(token: str) -> t.Optional[str]:
@@ -51,13 +52,24 @@ def confirm(token: str) -> t.Optional[str]:
     if found != token:
         return "another change has been made since"
     remove(STATE)
+    if _is_over(state, words):
+        return "it was not confirmed in time, and what was to undo it is gone: vos-fastpath verify --repair does"
     return words if state == _UNDONE else None
 
 
 def waiting() -> t.Optional[str]:
-    """Return the token of the change that may still be undone; V(none) if there is none."""
-    token, state, _words = _noted()
-    return token if state in (_MADE, _WAITING) else None
+    """Return the token of the change that may still be undone; V(none) if there is none, or if its timer must have been killed."""
+    token, state, words = _noted()
+    return token if state in (_MADE, _WAITING) and not _is_over(state, words) else None
+
+
+def _end(seconds: int) -> str:
+    return "%f" % (time.monotonic() + seconds)
+
+
+def _is_over(state: str, words: str) -> bool:
+    """Whether nobody comes any more to undo it; else all that looks after the filter would wait for ever."""
+    return state in (_MADE, _WAITING) and bool(words) and time.monotonic() > float(words) + _LATE
 
 
 def _note(token: str, state: str, words: str = "") -> None:

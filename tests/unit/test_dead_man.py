@@ -111,6 +111,19 @@ def test_the_timer_leaves_alone_what_does_not_wait_any_more(undone: Undone, befo
     assert undone.what is None
 
 
+def test_nobody_waits_for_ever_for_a_timer_that_was_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dead_man, "_detached", lambda work: None)
+    with _dead_man.dead_man(30, lambda only: [], [7]) as token:
+        assert _dead_man.waiting() == token
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 80)
+    assert _dead_man.waiting() == token, "it may be about to undo"
+    monkeypatch.setattr(time, "monotonic", lambda: now + 100)
+    assert _dead_man.waiting() is None
+    assert "not confirmed in time" in str(_dead_man.confirm(token))
+    assert not STATE.exists()
+
+
 def test_the_timer_looks_again_and_again(undone: Undone, monkeypatch: pytest.MonkeyPatch) -> None:
     waiting()
     monkeypatch.setattr(_dead_man, "_LOOK", 0)
