@@ -166,9 +166,12 @@ def _words(error: Exception) -> str:
 
 
 def count_repairs(report: Report, path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
-    """Add what was repaired to the counters that outlive a reboot, and return them. The time of the file is that of the last look."""
+    """Add what was repaired to the counters that outlive a reboot, and return them.
+
+    The time of the file is that of the last look at everything; where the lists can't be read, it stays, and an alert tells of it.
+    """
     path = path or COUNTERS
-    counters = read_repairs(path)
+    counters, before = read_repairs(path), last_look(path) or 0.0
     for each in report.repaired:
         counters["repairs"][each.kind] = counters["repairs"].get(each.kind, 0) + 1
     if report.repaired:
@@ -176,8 +179,7 @@ def count_repairs(report: Report, path: t.Optional[str] = None) -> t.Dict[str, t
     if report.repaired or not os.path.exists(path):
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         _files.write(path, json.dumps(counters, indent=2, sort_keys=True) + "\n")
-    else:
-        os.utime(path)
+    os.utime(path, (before, before) if any(each.kind == "list" for each in report.left) else None)
     return counters
 
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists, _restore
 from ansible_collections.vos.fastpath.plugins.module_utils._attach_task import attach_task
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference
 from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
@@ -205,3 +207,16 @@ def test_repairs_are_counted_over_reboots(protected: FakeKernel, saved: Saved, t
     for broken in ("[]", "{", '{"repairs": {"list": "x"}}'):
         Path(path).write_text(broken)
         assert read_repairs(path)["repairs"] == {}
+
+
+def test_lists_that_could_not_be_read_were_not_looked_at(protected: FakeKernel, saved: Saved, tmp_path: Path) -> None:
+    path = str(tmp_path / "var" / "drift.json")
+    whole, nonsense = Report([], []), Report([Difference("eth0", "nothing is attached", "program")], [Difference("lists", "nonsense", "list")])
+    count_repairs(nonsense, path)
+    assert _restore.last_look(path) == 0.0
+    count_repairs(whole, path)
+    seen = _restore.last_look(path)
+    assert seen
+    os.utime(path, (seen - 900, seen - 900))
+    count_repairs(nonsense, path)
+    assert (_restore.last_look(path), read_repairs(path)["repairs"]) == (pytest.approx(seen - 900), {"program": 2})
