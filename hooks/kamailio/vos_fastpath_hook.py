@@ -2,15 +2,17 @@
 
 """Tells the hook of vos.fastpath what Kamailio has learned. For app_python3 (Debian: kamailio-python3-modules); see docs/hooks.md.
 
-A datagram to a local socket: no process is started, and nobody waits. Where the hook does not take it, the call is lost, said so
-in the log, and SIP goes on.
+A datagram to a local socket: no process is started, and nobody waits. Where the hook does not take it, the call is lost, SIP goes
+on, and the log says now and then how many were lost: who sends a thousand REGISTERs a second can't fill a disk with it.
 """
 
 import os
 import socket
+import time
 
 import KSR
 
+QUIET = 10.0
 SOCKET = os.environ.get("VOS_FASTPATH_HOOK", "/run/vos-fastpath/hook.dgram")
 
 
@@ -24,6 +26,8 @@ class Hook:
 
     def __init__(self):
         self.socket = None
+        self.lost = 0
+        self.quiet_until = 0.0
 
     def child_init(self, rank):
         """Open a socket of this process's own."""
@@ -35,6 +39,10 @@ class Hook:
         try:
             self.socket.sendto(" ".join(call.split()).encode()[:500], SOCKET)
         except OSError as error:
-            KSR.err("vos.fastpath: %s: %s\n" % (SOCKET, error))
+            self.lost += 1
+            now = time.monotonic()
+            if now >= self.quiet_until:
+                KSR.err("vos.fastpath: %s: %s, calls lost: %d\n" % (SOCKET, error, self.lost))
+                self.lost, self.quiet_until = 0, now + QUIET
             return -1
         return 1

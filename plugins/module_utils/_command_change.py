@@ -18,7 +18,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs
-from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, lists_are_due, lists_were_compared
+from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, lists_are_due
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._who import who
 
@@ -32,11 +32,8 @@ def verify_command(call: Call) -> Answer:
     repair = call.options.repair
     with locked(LOCK):
         lists = not repair or lists_are_due(call.kernel)
-        begin = time.monotonic()
         report = bring_back(call.kernel, call.saved, check=not repair, lists=lists)
-        if repair and lists:
-            lists_were_compared(call.kernel, time.monotonic() - begin)
-        counters = count_repairs([each.kind for each in report.repaired]) if repair else {}
+        counters = _counted(report) if repair else {}
         if repair:
             call.saved.local.compact()
     wrong = report.left if repair else report.repaired + report.left
@@ -44,9 +41,13 @@ def verify_command(call: Call) -> Answer:
     return Answer(result, said(report, "repaired" if repair else "different"), DIFFERENT if wrong else SUCCESS)
 
 
+def _counted(report: Report) -> t.Dict[str, t.Any]:
+    return count_repairs([each.kind for each in report.repaired], blind=any(each.kind == "list" for each in report.left))
+
+
 def restore_command(call: Call) -> Answer:
     """Bring everything, or these interfaces, back."""
-    names = call.saved.behind(call.options.interfaces) if call.options.interfaces else None
+    names = list(_wanted(call, call.options.interfaces)) if call.options.interfaces else None
     _wait(call, names or (), call.options.wait)
     with locked(LOCK):
         report = bring_back(call.kernel, call.saved, names)
@@ -64,6 +65,7 @@ def _result(report: Report, verb: str) -> t.Dict[str, t.Any]:
         verb: [each._asdict() for each in report.repaired],
         "left": [each._asdict() for each in report.left],
         "expired": report.expired,
+        "detached_by_hand": list(report.off),
     }
 
 
@@ -75,7 +77,9 @@ def said(report: Report, verb: str) -> t.Iterator[str]:
         yield loud(3, "NOT as it is to be: " + str(each))
     if report.expired:
         yield "%d entries had expired and were removed" % report.expired
-    if not report.repaired and not report.left:
+    for name in report.off:
+        yield loud(4, "%s: NOT FILTERED, detached by hand; 'vos-fastpath attach' puts it back" % name)
+    if not report.repaired and not report.left and not report.off:
         yield "all is as it is to be"
 
 
@@ -88,39 +92,45 @@ def attach_command(call: Call) -> Answer:
     """Undo a detach by hand."""
     names = list(_wanted(call, call.options.interfaces))
     with locked(LOCK):
-        undo = call.saved.local.record(Note("attached", name, None, at=time.time()) for name in names)
+        undo = call.saved.local.record(_attached(names))
         report = bring_back(call.kernel, call.saved, names)
-        if report.left:
+        left = {each.subject for each in report.left}
+        if left:
             undo()
-    if report.left:
-        return Answer(_result(report, "attached"), said(report, "attached"), FAILURE)
+            call.saved.local.record(_attached(name for name in names if name not in left))
+    if left:
+        return Answer(_result(report, "attached"), said(report, "attached"), FAILURE if left.issuperset(names) else DIFFERENT)
     return Answer(_result(report, "attached"), ("%s is filtered" % name for name in names))
 
 
+def _attached(names: t.Iterable[str]) -> t.Iterator[Note]:
+    return (Note("attached", name, None, at=time.time()) for name in names)
+
+
 def detach_command(call: Call) -> Answer:
-    """Take our filter off; verify leaves it off."""
+    """Take our filter off; verify leaves it off. An interface that is not there keeps nobody from calming the others."""
     names = list(_wanted(call, call.options.interfaces))
     with locked(LOCK):
         undo = call.saved.local.record(Note("attached", name, False, by=who(), at=time.time()) for name in names)
         try:
-            outcomes = detach(call.kernel, names, False, True, False)
+            there = set(call.kernel.interfaces())
+            outcomes = detach(call.kernel, [name for name in names if name in there], False, True, False) if there & set(names) else []
         except (FastpathError, OSError):
             undo()
             raise
     actions = [action for outcome in outcomes for action in outcome.actions]
-    return Answer({"actions": actions}, actions or ["nothing of ours was attached"])
+    late = ["%s: there is no such interface; it stays without a filter when it comes" % name for name in names if name not in there]
+    return Answer({"actions": actions}, actions + late or ["nothing of ours was attached"])
 
 
 def audit_command(call: Call) -> Answer:
-    """Change the settings of every interface."""
+    """Change the settings of every interface. It stays wanted where an interface is not there or another's program is on it."""
     value = {"on": True, "off": False, "managed": None}[call.options.mode]
     _wanted(call, ())
     with locked(LOCK):
-        undo = call.saved.local.record([Note("audit", "", value, by=who(), at=time.time())])
+        call.saved.local.record([Note("audit", "", value, by=who(), at=time.time())])
         report = bring_back(call.kernel, call.saved)
-        if report.left:
-            undo()
-    return Answer(_result(report, "changed"), said(report, "changed"), FAILURE if report.left else SUCCESS)
+    return Answer(_result(report, "changed"), said(report, "changed"), DIFFERENT if report.left else SUCCESS)
 
 
 def _wanted(call: Call, names: t.Sequence[str]) -> t.Dict[str, SavedInterface]:

@@ -18,7 +18,7 @@ EXIT_CODES = {
     SUCCESS: "Done, or all is as it is to be.",
     FAILURE: "It could not be done; standard error says what, why and what to do. Nothing was changed.",
     USAGE: "The command line is wrong.",
-    DIFFERENT: "The host is not as it is to be: status and verify found a difference, or restore and verify --repair left one.",
+    DIFFERENT: "The host is not as it is to be: status and verify found a difference, or restore, attach, audit and verify --repair left one.",
 }
 
 

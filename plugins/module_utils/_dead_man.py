@@ -53,18 +53,25 @@ def confirm(token: str) -> t.Optional[str]:
     if found != token:
         return "another change has been made since"
     remove(STATE)
+    if _is_over(state, words):
+        return "it was not confirmed in time, and what was to undo it is gone: vos-fastpath verify --repair does"
     return words if state == _UNDONE else None
 
 
 def waiting() -> t.Optional[str]:
     """Return the token of the change that may still be undone; V(none) if there is none, or if its timer must be dead."""
     token, state, until = _noted()
-    return token if state in (_MADE, _WAITING) and time.monotonic() < float(until) + _LATE else None
+    return token if state in (_MADE, _WAITING) and not _is_over(state, until) else None
 
 
 def _until(seconds: float) -> str:
     """Return when it is to be undone, in seconds of CLOCK_MONOTONIC."""
     return "%.3f" % (time.monotonic() + seconds)
+
+
+def _is_over(state: str, until: str) -> bool:
+    """Whether nobody comes any more to undo it; else all that looks after the filter would wait for ever."""
+    return state in (_MADE, _WAITING) and time.monotonic() >= float(until) + _LATE
 
 
 def _note(token: str, state: str, words: str = "") -> None:

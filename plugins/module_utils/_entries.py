@@ -32,6 +32,7 @@ __all__ = (
     "add",
     "collect",
     "count",
+    "drop_expired",
     "covers",
     "empty",
     "overlaps",
@@ -75,6 +76,15 @@ class Collected(t.NamedTuple):
 def empty() -> Wanted:
     """Return a list without entries."""
     return {table: {} for table in TABLES}
+
+
+def drop_expired(wanted: Wanted, now: float) -> int:
+    """Leave out what has expired, and return how many that were."""
+    before = count(wanted)
+    for table, keys in wanted.items():
+        if any(when and when <= now for when in set(keys.values())):
+            wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
+    return before - count(wanted)
 
 
 def count(wanted: t.Mapping[str, t.Sized]) -> int:

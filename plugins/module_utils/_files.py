@@ -20,15 +20,18 @@ _FRESH, _OLD = ".new", ".old"
 _REMEDY = "Give it to root alone (chown root, chmod go-w), or remove it"
 
 
-def read(path: str) -> t.Optional[str]:
-    """Return what is in a file; V(none) where there is none. Raises FastpathError where it is not root's own."""
+def read(path: str, errors: str = "strict") -> t.Optional[str]:
+    """Return what is in a file; V(none) where there is none. Raises FastpathError where it is not root's own.
+
+    C(errors) as open() has it: what becomes of bytes that are no text.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     except OSError as error:
         raise FastpathError(path, reason_of(error), _REMEDY) from error
-    with open(fd, encoding="utf-8") as stream:
+    with open(fd, encoding="utf-8", errors=errors) as stream:
         _check(path, os.fstat(fd), stat.S_ISREG, "a file")
         try:
             return stream.read()
@@ -87,14 +90,24 @@ def append(path: str, text: str, sync: bool = True) -> int:
             _check(path, os.fstat(fd), stat.S_ISREG, "a file")
             size = os.fstat(fd).st_size
             torn = size and os.pread(fd, 1, size - 1) != b"\n"
-            os.write(fd, (("\n" if torn else "") + text).encode("utf-8"))
-            if sync:
-                os.fsync(fd)
+            try:
+                _write_all(fd, (("\n" if torn else "") + text).encode("utf-8"))
+                if sync:
+                    os.fsync(fd)
+            except OSError:
+                os.ftruncate(fd, size)  # whoever is told that it failed must not find half of it done
+                raise
         finally:
             os.close(fd)
     except OSError as error:
         raise FastpathError(path, reason_of(error), remedy_of(error, "Make room, then run it again")) from error
     return size
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    """As write(2) takes as much as there is room for, and says why not all only when it is asked again."""
+    while data:
+        data = data[os.write(fd, data):]
 
 
 def make_folder(path: str) -> bool:
@@ -111,7 +124,10 @@ def make_folder(path: str) -> bool:
 
 
 def remove(path: str) -> bool:
-    """Remove a file; whether there was one."""
+    """Remove a file, and what a killed writer left beside it; whether there was one."""
+    for rest in (_FRESH, _OLD):
+        with contextlib.suppress(OSError):
+            os.unlink(path + rest)
     try:
         os.unlink(path)
     except FileNotFoundError:

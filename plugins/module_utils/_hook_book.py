@@ -17,7 +17,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._few import Few
 from ansible_collections.vos.fastpath.plugins.module_utils._hook_calls import Call
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import ListKernel
@@ -82,6 +82,8 @@ class Book:
                     refused.append(None)
                 except FastpathError as error:
                     refused.append(error)
+                except OSError as error:  # the others of this batch are noted all the same
+                    refused.append(FastpathError(str(call.source), reason_of(error), "See the journal of vos-fastpath-verify"))
             try:
                 self._keep(notes)
             except FastpathError as error:

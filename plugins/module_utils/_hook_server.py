@@ -20,7 +20,7 @@ import struct
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._hook_book import Asked
 from ansible_collections.vos.fastpath.plugins.module_utils._hook_calls import LONGEST, Call, parse_call
 
@@ -109,11 +109,23 @@ class Server:
                 return
             waiting, self._waiting = self._waiting, []
             if waiting:
-                done = iter(self._book.answer([Asked(each.said, each.who) for each in waiting if isinstance(each.said, Call)]))
+                done = iter(self._done([Asked(each.said, each.who) for each in waiting if isinstance(each.said, Call)]))
                 self._answer([(each, next(done) if isinstance(each.said, Call) else each.said) for each in waiting])
             if now >= self._sweep_at:
                 self._sweep_at = now + SWEEP_EVERY
-                self._book.sweep()
+                try:
+                    self._book.sweep()
+                except (FastpathError, OSError) as error:
+                    self._log.refused("itself, which looked for what has expired", error)
+
+    def _done(self, asked: t.Sequence[Asked]) -> t.Sequence[t.Optional[FastpathError]]:
+        """Do it. A file that can't be read, or a kernel that refuses, is told the callers: who ends for it is not there when it is over."""
+        try:
+            return self._book.answer(asked)
+        except FastpathError as error:
+            return [error] * len(asked)
+        except OSError as error:
+            return [FastpathError("The kernel", reason_of(error), "See the journal of vos-fastpath-verify")] * len(asked)
 
     def _answer(self, waiting: t.Iterable[t.Tuple[Waiting, t.Optional[FastpathError]]]) -> None:
         answers: t.Dict[Connection, t.List[str]] = collections.defaultdict(list)
@@ -258,7 +270,7 @@ class Log:
         self._more: t.Counter[str] = collections.Counter()
         self._until = 0.0
 
-    def refused(self, who: str, error: FastpathError) -> None:
+    def refused(self, who: str, error: Exception) -> None:
         """Say what a user was refused."""
         now = time.monotonic()
         if now >= self._until:

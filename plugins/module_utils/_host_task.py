@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import grp
 import os
 import typing as t
 
@@ -90,6 +91,8 @@ def _install(
         reason = "it has to be 10 to 86400 seconds"
         raise FastpathError("verify_interval: %d" % params["verify_interval"], reason, "The default is 60")
     more = more_units(places.command, params)
+    if params["hook"] and not check:  # an earlier task of the play would make it
+        _check_group(params["hook_group"])
     actions = []
     if not saved.installed():
         actions.append("make %s" % saved.folder)
@@ -109,6 +112,16 @@ def _install(
     hook = systemd.active([HOOK_SERVICE]) if systemd.runs() and (command or HOOK_SERVICE in changed) else []
     actions += _enable(enabled, params["interfaces"] or [], bool(changed), stale, systemd, places, check)
     return actions + _renew(hook, systemd, check)
+
+
+def _check_group(name: str) -> None:
+    """Refuse a group that is not there: systemd would only find it out when everything else is installed, and open no socket."""
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        if not name.isdigit():
+            reason = "this host has no such group"
+            raise FastpathError("hook_group: %s" % name, reason, "Install the SIP server first, or name a group that is there") from None
 
 
 def _install_command(sources: t.Mapping[str, bytes], places: Places, check: bool) -> t.List[str]:

@@ -11,9 +11,10 @@ Nothing is kept, and nothing is different, on a host where vos.fastpath.xdp_host
 from __future__ import annotations
 
 import contextlib
+import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, Comments
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, Comments, drop_expired
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note, overlay
@@ -37,7 +38,10 @@ class ListKeeper:
         if not saved.installed():
             return
         self._notes = [note for note in saved.local.notes().values() if note.what == name]
-        self._kept = saved.keep_entries(name, *_managed(saved, name, found, state))
+        managed = _managed(saved, name, found, state)
+        self._kept = saved.keep_entries(name, *managed)
+        if self._kept is not None and drop_expired(managed[0], time.time()):  # no change by itself, but there has to be an end to it
+            self._kept = saved.keep_entries(name, *managed)
         self._forget = self._notes if local == "remove" else _overruled(self._notes, found.wanted, state)
         if state == "exact":
             gone = {note.key for note in self._forget}

@@ -62,7 +62,7 @@ def list_task(
     """Change the list V(allow) or V(block), and say what was done. Raises FastpathError before any change."""
     kernel = kernel or Kernel()
     found = _wanted(params)
-    expired = _drop_expired(found.wanted) if params["state"] != "absent" else 0
+    expired = _entries.drop_expired(found.wanted, time.time()) if params["state"] != "absent" else 0
     keeper = ListKeeper(saved or Saved(), name, found, params["state"], params["local"])
     warnings: t.List[str] = []
     if name == "block" and params["state"] != "absent":
@@ -107,15 +107,6 @@ def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:
     if params["packed"] is None:
         return _entries.collect(params["entries"], feed, expires)
     return _entries.add(_entries.unpack(params["packed"], expires), feed)
-
-
-def _drop_expired(wanted: _entries.Wanted) -> int:
-    """Leave out what has expired already, and return how many that were."""
-    now, before = time.time(), _entries.count(wanted)
-    for table, keys in wanted.items():
-        if any(when and when <= now for when in set(keys.values())):
-            wanted[table] = {key: when for key, when in keys.items() if not when or when > now}
-    return before - _entries.count(wanted)
 
 
 def _check_controller(wanted: _entries.Wanted, address: t.Optional[str]) -> None:

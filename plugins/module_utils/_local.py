@@ -65,12 +65,16 @@ class Local:
         """Return what holds now."""
         now = time.time() if now is None else now
         found: Notes = {}
-        for note in _parse(self.path, _files.read(self.path) or ""):
+        for note in _parse(self.path, self._read()):
             if note.value is None:
                 found.pop(note.key, None)
             else:
                 found[note.key] = note
         return {key: note for key, note in found.items() if not note.until or note.until > now}
+
+    def _read(self) -> str:
+        """Return the lines. One that is torn can end within a letter: it is no line, and no reason to know nothing of the others."""
+        return _files.read(self.path, "replace") or ""
 
     def record(self, notes: t.Iterable[Note], sync: bool = True) -> t.Callable[[], None]:
         """Write notes down. Returns what takes them back, for when the kernel refuses; under the same lock."""
@@ -92,7 +96,7 @@ class Local:
 
     def compact(self, keep: t.Callable[[Note], bool] = lambda note: True) -> int:
         """Leave what holds now and is to be kept, and return how many lines went."""
-        lines = (_files.read(self.path) or "").count("\n")
+        lines = self._read().count("\n")
         notes = [note for note in self.notes().values() if keep(note)]
         if len(notes) != lines:
             _files.write(self.path, "".join(map(_line, notes)))

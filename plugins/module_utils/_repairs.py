@@ -19,10 +19,13 @@ __all__ = ("COUNTERS", "count_repairs", "last_look", "read_repairs")
 COUNTERS = "/var/lib/vos-fastpath/drift.json"
 
 
-def count_repairs(kinds: t.Sequence[str], path: t.Optional[str] = None) -> t.Dict[str, t.Any]:
-    """Add what was repaired, by kind, to the counters that outlive a reboot, and return them. The time of the file is that of the last look."""
+def count_repairs(kinds: t.Sequence[str], path: t.Optional[str] = None, blind: bool = False) -> t.Dict[str, t.Any]:
+    """Add what was repaired, by kind, to the counters that outlive a reboot, and return them.
+
+    The time of the file is that of the last look at everything; with C(blind), where the lists can't be read, it stays, and an alert tells.
+    """
     path = path or COUNTERS
-    counters = read_repairs(path)
+    counters, before = read_repairs(path), last_look(path) or 0.0
     for kind in kinds:
         counters["repairs"][kind] = counters["repairs"].get(kind, 0) + 1
     if kinds:
@@ -30,8 +33,7 @@ def count_repairs(kinds: t.Sequence[str], path: t.Optional[str] = None) -> t.Dic
     if kinds or not os.path.exists(path):
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         _files.write(path, json.dumps(counters, indent=2, sort_keys=True) + "\n")
-    else:
-        os.utime(path)
+    os.utime(path, (before, before) if blind else None)
     return counters
 
 

@@ -11,6 +11,8 @@ and left alone, and so is an interface that is not there.
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
 import typing as t
 
@@ -18,7 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _fil
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
@@ -32,6 +34,7 @@ __all__ = (
     "bring_back",
     "effective_entries",
     "lists_are_due",
+    "lists_are_known",
     "lists_were_compared",
 )
 
@@ -50,33 +53,36 @@ class Report(t.NamedTuple):
     """What is not ours to put right, or could not be."""
     expired: int = 0
     """So many entries had expired, and were removed from the tables."""
+    off: t.Tuple[str, ...] = ()
+    """Interfaces that somebody detached by hand: as is wanted, and without a filter."""
 
 
 def bring_back(
     kernel: AttachingKernel, saved: Saved, names: t.Optional[t.Sequence[str]] = None, check: bool = False, lists: bool = True
 ) -> Report:
     """Compare everything (or these interfaces, with the lists or without) with what is saved, and put it right unless this is a check."""
-    now = time.time()
+    now, begin = time.time(), time.monotonic()
     notes = saved.local.notes(now)
     repaired: t.List[Difference] = []
     left: t.List[Difference] = []
+    lists = lists or not lists_are_known(kernel)
     expired = _lists_back(kernel, saved, notes, check, repaired, left) if lists else 0
+    trusted = not left
+    if lists and not check:
+        _remember(kernel, trusted, time.monotonic() - begin)
     if saved.settle(kernel.unconfirmed()):
         return Report(repaired, left, expired)  # a play waits to see whether it still gets through: nothing is drift yet
-    trusted = not any(each.subject == "lists" for each in left)
-    for name, wanted in saved.interfaces().items():
-        if names is None or name in names:
-            _interface_back(kernel, saved, name, wanted, notes, check or not trusted, repaired if trusted else left, left)
-    return Report(repaired, left, expired)
+    interfaces = {name: wanted for name, wanted in saved.interfaces().items() if names is None or name in names}
+    for name, wanted in interfaces.items():
+        _interface_back(kernel, saved, name, wanted, notes, check, trusted, repaired, left)
+    return Report(repaired, left, expired, tuple(name for name in interfaces if taken_off(name, notes)))
 
 
 def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entries:
     """Return what is to be on a list in the kernel: what Ansible manages with what was changed by hand, unless it has expired."""
     entries = saved.entries(name).wanted
     overlay(entries, notes, name)
-    for table, keys in entries.items():
-        if any(keys.values()):
-            entries[table] = {key: when for key, when in keys.items() if not when or when > now}
+    _entries.drop_expired(entries, now)
     return entries
 
 
@@ -122,14 +128,17 @@ def _interface_back(
     wanted: SavedInterface,
     notes: Notes,
     check: bool,
+    trusted: bool,
     repaired: t.List[Difference],
     left: t.List[Difference],
 ) -> None:
     found = difference(kernel, name, wanted, notes)
     if found is None:
         return
-    if check or found.kind in ("missing", "foreign"):
-        (left if found.kind in ("missing", "foreign") else repaired).append(found)
+    # The settings of a filter that is live are no question of its lists: above all, audit mode has to be to be had.
+    ours = found.kind == "settings" or trusted and found.kind not in ("missing", "foreign")
+    if check or not ours:
+        (repaired if ours else left).append(found)
         return
     try:
         # That the allowlist may be empty was accepted once; now an entry that expired is no reason to stay without a filter.
@@ -157,6 +166,20 @@ def lists_are_due(kernel: AttachingKernel, path: t.Optional[str] = None) -> bool
         return gate != _gate(kernel) or float(took) < _LITTLE or time.monotonic() - float(when) >= _SHARE * float(took)
     except ValueError:
         return True
+
+
+def lists_are_known(kernel: AttachingKernel, path: t.Optional[str] = None) -> bool:
+    """Whether the lists of this boot were once brought to what is saved: else there is nothing to attach a filter with."""
+    return os.path.exists(path or COMPARED) and _lists.read_gate(kernel) is not None
+
+
+def _remember(kernel: AttachingKernel, known: bool, took: float) -> None:
+    """Note how it stands with the lists. Where that can't be noted, they are compared the next time: no reason to stay without a filter."""
+    with contextlib.suppress(FastpathError):
+        if known:
+            lists_were_compared(kernel, took)
+        else:
+            _files.remove(COMPARED)
 
 
 def lists_were_compared(kernel: AttachingKernel, took: float, path: t.Optional[str] = None) -> None:

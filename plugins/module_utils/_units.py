@@ -29,18 +29,21 @@ PrivateDevices=yes
 PrivateTmp=yes
 ProtectClock=yes
 ProtectControlGroups=yes
-ProtectHome=yes
+# Python (a venv) or the object can be in somebody's home: hidden, the host would have no filter from the next boot on.
+ProtectHome=read-only
 ProtectHostname=yes
 ProtectKernelLogs=yes
 ProtectKernelModules=yes
 ProtectSystem=strict
 # As ProtectKernelTunables=, which would make pins read-only.
 ReadOnlyPaths=/proc/sys -/proc/sysrq-trigger /sys
-ReadWritePaths={folder} -/var/lib/vos-fastpath /run /sys/fs/bpf
+ReadWritePaths={folder} /run /sys/fs/bpf
 RestrictAddressFamilies=AF_INET AF_NETLINK AF_UNIX
 RestrictNamespaces=yes
 RestrictRealtime=yes
 RestrictSUIDSGID=yes
+# Where repairs are counted; what is built can be elsewhere (vos_fastpath_directory).
+StateDirectory=vos-fastpath
 SystemCallArchitectures=native
 SystemCallFilter=@system-service bpf
 UMask=0022
@@ -71,6 +74,8 @@ Description=SIP filter, restored where a device is made anew
 Documentation=man:vos-fastpath(8)
 ConditionPathExists={folder}/desired.json
 After=local-fs.target sys-fs-bpf.mount
+# It is started again however often it failed: nobody would notice that it is not there.
+StartLimitIntervalSec=0
 
 [Service]
 Type=exec

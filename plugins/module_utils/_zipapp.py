@@ -47,7 +47,7 @@ def make(sources: t.Mapping[str, bytes]) -> bytes:
     with tempfile.TemporaryDirectory() as work:
         for name, source in sources.items():
             files[name + "c"] = _compiled(work, name, source)
-    return b"#!%s -I\n" % os.fsencode(sys.executable) + _zip(files, _stamp(sources))
+    return b"#!%s -I\n" % os.fsencode(_python()) + _zip(files, _stamp(sources))
 
 
 def is_made_of(path: str, sources: t.Mapping[str, bytes]) -> bool:
@@ -68,9 +68,17 @@ def _compiled(work: str, name: str, source: bytes) -> bytes:
         return stream.read()
 
 
+def _python() -> str:
+    """Return this Python by the name that it keeps: C(python3.11), which Ansible may have found, is gone when the host is upgraded."""
+    lasting = os.path.join(os.path.dirname(sys.executable), "python3")
+    with contextlib.suppress(OSError):
+        return lasting if os.path.samefile(lasting, sys.executable) else sys.executable
+    return sys.executable
+
+
 def _stamp(sources: t.Mapping[str, bytes]) -> bytes:
     """What a program is made of. Compiled bytes would not do: the same source can be other bytes."""
-    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER + os.fsencode(sys.executable))
+    digest = hashlib.sha256(importlib.util.MAGIC_NUMBER + os.fsencode(_python()))
     for name, source in sorted(sources.items()):
         digest.update(b"%s\0%d\0%s" % (name.encode("utf-8"), len(source), source))
     return digest.hexdigest().encode("ascii")

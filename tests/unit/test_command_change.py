@@ -22,7 +22,7 @@ from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 def test_verify_finds_nothing_where_nothing_drifted(commander: Commander) -> None:
     assert commander("verify") == (0, ["all is as it is to be"])
     assert commander("verify", "--repair") == (0, ["all is as it is to be"])
-    assert commander.json("verify", "--repair") == {"repaired": [], "left": [], "expired": 0, "repairs": {}, "last": None}
+    assert commander.json("verify", "--repair") == {"repaired": [], "left": [], "expired": 0, "detached_by_hand": [], "repairs": {}, "last": None}
 
 
 def test_verify_names_what_drifted_and_repairs_it_where_asked(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -77,7 +77,8 @@ def test_restore_waits_for_an_interface_that_is_late(commander: Commander) -> No
 def test_detached_by_hand_is_detached_until_it_is_attached(commander: Commander) -> None:
     code, lines = commander("detach", "eth0")
     assert (code, lines[0].startswith("detach program")) == (0, True)
-    assert commander("verify", "--repair") == (0, ["all is as it is to be"])
+    for call in (("verify", "--repair"), ("restore", "eth0")):
+        assert commander(*call) == (0, ["eth0: NOT FILTERED, detached by hand; 'vos-fastpath attach' puts it back"]), "in the journal of each boot"
     assert commander.kernel.attached(2) is None
     assert commander("detach", "eth0") == (0, ["nothing of ours was attached"])
     assert commander("status")[0] == 3
@@ -119,15 +120,32 @@ def test_audit_is_switched_and_given_back_to_the_play(commander: Commander) -> N
     assert (audited(), commander.saved.local.notes()) == ([False, False], {})
 
 
-def test_audit_that_cannot_be_switched_is_not_noted(commander: Commander) -> None:
-    commander.kernel.run_foreign("eth0", "native")
-    assert commander("audit", "on")[0] == 1
-    assert commander.saved.local.notes() == {}
+def test_audit_is_switched_where_it_can_be_and_stays(commander: Commander) -> None:
+    foreign = commander.kernel.run_foreign("eth0", "native")
+    code, lines = commander("audit", "on")
+    assert (code, lines[0]) == (3, "changed: br0: its settings are not those that are saved")
+    assert lines[1:] == [f"NOT as it is to be: eth0: program {foreign} (other) is attached, which is not ours"]
+    commander("verify", "--repair")
+    assert read_live(commander.kernel, "br0").settings.audit, "a minute later it does not drop again"
+
+
+def test_an_interface_that_is_not_there_keeps_nobody_from_detaching_and_attaching(commander: Commander) -> None:
+    nic = commander.kernel.nics.pop("eth0")
+    nic.attached.clear()
+    code, lines = commander("detach")
+    assert (code, lines[-1]) == (0, "eth0: there is no such interface; it stays without a filter when it comes")
+    assert commander.kernel.attached(3) is None
+    assert commander("detach", "eth0") == (0, lines[-1:])
+    assert commander("attach") == (3, ["attached: br0: nothing is attached", "NOT as it is to be: eth0: there is no such interface"])
+    assert [note.name for note in commander.saved.local.notes().values()] == ["eth0"], "br0 is looked after again"
+    commander.kernel.nics["eth0"] = nic
+    assert commander("attach") == (0, ["br0 is filtered", "eth0 is filtered"])
 
 
 def test_only_what_is_to_be_filtered_can_be_changed(commander: Commander, tmp_path: Path) -> None:
-    assert commander("detach", "eth9") == (1, [])
-    assert "eth9: it is not among the interfaces that are to be filtered. This host filters br0, eth0" in commander.errors
+    for command in ("detach", "attach", "restore"):
+        assert commander(command, "eth9") == (1, [])
+        assert "eth9: it is not among the interfaces that are to be filtered. This host filters br0, eth0" in commander.errors
     commander.saved = Saved(str(tmp_path / "nothing"))
     assert commander("audit", "on") == (1, [])
     assert "interfaces: none is to be filtered on this host. Run the play" in commander.errors

@@ -117,6 +117,8 @@ def test_a_timer_that_was_killed_itself_is_not_waited_for(undone: Undone, state:
     assert _dead_man.waiting() == "a", "it may be waiting for the lock"
     waiting("a", state, -180)
     assert _dead_man.waiting() is None
+    assert "not confirmed in time" in str(_dead_man.confirm("a"))
+    assert _dead_man.confirm("a") == "another change has been made since"
 
 
 def test_the_timer_looks_again_and_again(undone: Undone, monkeypatch: pytest.MonkeyPatch) -> None:

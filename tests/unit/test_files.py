@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,27 @@ def test_lines_are_added_below_a_torn_one_and_can_be_taken_back(place: Path) -> 
     assert _files.read(path) == "one\ntwo\nthree\n"
     os.truncate(path, size)
     assert _files.read(path) == "one\ntwo"
+
+
+def test_what_does_not_fit_is_not_added_at_all(place: Path) -> None:
+    path = str(place / "changes.jsonl")
+    _files.append(path, "one\n")
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limit[1]))  # as on a full disk, some of it can still be written
+    try:
+        with pytest.raises(FastpathError, match=r"changes.jsonl: File too large \(EFBIG\)"):
+            _files.append(path, "two, and this is too much\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert _files.read(path) == "one\n"
+
+
+def test_what_a_killed_writer_left_goes_with_the_file(place: Path) -> None:
+    path = str(place / "block.list")
+    for rest in ("", ".new", ".old"):
+        (place / ("block.list" + rest)).write_text("half")
+    assert _files.remove(path)
+    assert os.listdir(place) == []
 
 
 def test_removing_says_whether_there_was_a_file(place: Path) -> None:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
@@ -199,6 +200,17 @@ def test_what_the_kernel_has_no_room_for_is_not_noted(hook: Hook, kernel: FakeKe
     answers = hook.say("block 192.0.2.8 60", "block 192.0.2.9 60")
     assert (answers[0], "ENOMEM" in answers[1]) == ("", True)
     assert hook.noted().keys() == {"192.0.2.7", "192.0.2.8"}
+
+
+def test_what_the_kernel_refuses_to_give_up_keeps_nothing_else_from_being_noted(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.ENOENT, "No such file or directory")
+
+    hook.say("block 192.0.2.7 60")
+    monkeypatch.setattr(Few, "take", refuse)
+    answers = hook.say("block 192.0.2.8 60", "unblock 192.0.2.7", "block 192.0.2.9 60")
+    assert ["ENOENT" in answer for answer in answers] == [False, True, False]
+    assert hook.noted().keys() == {"192.0.2.7", "192.0.2.8", "192.0.2.9"}
 
 
 def test_what_can_not_be_noted_is_taken_back(hook: Hook) -> None:

@@ -26,17 +26,22 @@ class Book:
     """Does everything but one source."""
 
     def __init__(self) -> None:
+        self.trouble: Exception | None = None
         self.asked: list[tuple[str, str]] = []
         self.batches: list[int] = []
         self.sweeps = 0
 
     def answer(self, asked: Sequence[Asked]) -> list[FastpathError | None]:
+        if self.trouble:
+            raise self.trouble
         self.asked += [(f"{call.name} {call.source}", who) for call, who in asked]
         self.batches.append(len(asked))
         return [REFUSED if str(call.source) == "192.0.2.66" else None for call, _who in asked]
 
     def sweep(self) -> None:
         self.sweeps += 1
+        if self.trouble:
+            raise self.trouble
 
 
 class Hook:
@@ -267,6 +272,19 @@ def test_what_waits_is_bounded_and_the_rest_stays_with_the_caller(hook: Hook, mo
 def test_expired_entries_are_looked_for_now_and_then(hook: Hook) -> None:
     hook.step(3)
     assert hook.book.sweeps == 1
+
+
+@pytest.mark.parametrize(
+    ("trouble", "words"),
+    [(FastpathError("changes.jsonl line 3", "it is no note", "Remove the line"), "Remove the line"), (OSError(12, "No memory"), "ENOMEM")],
+)
+def test_trouble_on_the_host_is_told_and_outlived(hook: Hook, trouble: Exception, words: str) -> None:
+    hook.book.trouble = trouble
+    answers = hook.say(b"allow 192.0.2.7 60\nnonsense\n").splitlines()
+    assert (words in answers[0], answers[1].startswith("error nonsense")) == (True, True)
+    assert (hook.book.sweeps, len(hook.log)) == (1, 1)
+    hook.book.trouble = None
+    assert hook.say(b"allow 192.0.2.7 60\n") == "ok\n"
 
 
 def test_a_connection_that_is_gone_before_it_is_taken(hook: Hook) -> None:

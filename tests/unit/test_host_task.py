@@ -154,7 +154,7 @@ def test_metrics_and_hook_come_and_go(host: Host) -> None:
     before = host.files()
     file = host.root / "metrics" / "vos_fastpath.prom"
     file.parent.mkdir(mode=0o755)
-    wanted = {"metrics_file": str(file), "hook": True, "hook_group": "kamailio"}
+    wanted = {"metrics_file": str(file), "hook": True, "hook_group": "adm"}
     tried = host(check=True, **wanted)
     done = host(**wanted)
     assert (done, host(**wanted)["changed"]) == (tried, False)
@@ -249,7 +249,11 @@ def test_what_cannot_be_is_refused_before_anything_changes(host: Host) -> None:
         host(verify_interval=5)
     with pytest.raises(FastpathError, match="packed: the command is missing. Run the module by its full name"):
         host(packed=None)
+    with pytest.raises(FastpathError, match="hook_group: nobody-is-in-it: this host has no such group. Install the SIP server first"):
+        host(hook=True, hook_group="nobody-is-in-it")
+    assert host(check=True, hook=True, hook_group="nobody-is-in-it")["changed"], "an earlier task of the play would make it"
     assert host.files() == before
+    assert host(hook=True, hook_group="4294967")["changed"], "a number needs no name"
 
 
 def test_what_it_returns_is_documented(host: Host) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,16 @@ def test_a_list_is_saved_as_it_is_managed(kernel: FakeKernel, saved: Saved) -> N
     block(kernel, saved, "192.0.2.1", state="absent")
     assert managed(saved) == blocked(kernel) == ["192.0.2.2", "192.0.2.3"]
     assert not block(kernel, saved, "192.0.2.2", "192.0.2.3")["changed"]
+
+
+def test_what_has_expired_does_not_fill_the_disk(kernel: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for number in range(1, 4):  # what a task blocks for an hour, each hour another
+        monkeypatch.setattr(time, "time", lambda number=number: now + 4000 * number)
+        block(kernel, saved, f"192.0.2.{number}", state="present", expires=3600)
+        assert managed(saved) == [f"192.0.2.{number}"]
+    monkeypatch.setattr(time, "time", lambda: now + 40000)
+    assert not block(kernel, saved, "192.0.2.9", state="absent")["changed"], "that something has expired is no change"
 
 
 def test_a_list_that_only_has_to_be_saved_is_a_change(kernel: FakeKernel, saved: Saved) -> None:

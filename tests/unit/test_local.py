@@ -53,10 +53,11 @@ def test_compacting_leaves_what_holds(local: Local) -> None:
     assert local.compact(lambda note: note.name == "192.0.2.1") == 2
 
 
-def test_a_line_that_a_power_cut_tore_was_never_said(local: Local) -> None:
+@pytest.mark.parametrize("torn", ['{"what": "block", "name": "192.0', '{"what": "block", "comment": "J\xfcr'], ids=["between letters", "within one"])
+def test_a_line_that_a_power_cut_tore_was_never_said(local: Local, torn: str) -> None:
     local.record([Note("audit", "", True)])
-    with open(local.path, "a", encoding="utf-8") as stream:
-        stream.write('{"what": "block", "name": "192.0')
+    with open(local.path, "ab") as stream:
+        stream.write(torn.encode().rstrip(b"\xbcr"))
     local.record([Note("block", "192.0.2.7", True)])
     assert [note.name for note in local.notes().values()] == ["", "192.0.2.7"]
 

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._list_task import lis
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
-from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs, read_repairs
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs, last_look, read_repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
@@ -68,8 +69,8 @@ def test_after_a_reboot_all_is_there_again_lists_first(protected: FakeKernel, sa
 
 def test_only_what_is_named_is_brought_back(protected: FakeKernel, saved: Saved) -> None:
     kernel = reboot(protected)
-    report = bring_back(kernel, saved, ["eth0"], lists=False)
-    assert words(report) == (["eth0: nothing is attached"], [])
+    report = bring_back(kernel, saved, ["eth0"])
+    assert words(report)[0][2:] == ["eth0: nothing is attached"]
     assert kernel.attached(3) is None
 
 
@@ -135,7 +136,7 @@ def test_what_is_not_ours_or_not_there_is_left(protected: FakeKernel, saved: Sav
 def test_what_was_detached_by_hand_stays_so(protected: FakeKernel, saved: Saved) -> None:
     protected.nics["eth0"].attached.clear()
     saved.local.record([Note("attached", "eth0", False)])
-    assert bring_back(protected, saved) == Report([], [])
+    assert bring_back(protected, saved) == Report([], [], off=("eth0",)), "and nobody takes it for protected"
     assert protected.attached(2) is None
 
 
@@ -154,6 +155,37 @@ def test_without_its_lists_no_filter_is_attached(protected: FakeKernel, saved: S
     assert left[0].startswith("lists: ") and "nonsense" in left[0]
     assert left[1:] == ["br0: nothing is attached", "eth0: nothing is attached"]
     assert kernel.attached(2) is None
+
+
+def test_whoever_leaves_the_lists_out_attaches_nothing_before_they_are_known(protected: FakeKernel, saved: Saved) -> None:
+    kernel, path = reboot(protected), Path(saved.path("allow.list"))
+    whole = path.read_text()
+    path.write_text("nonsense\n")
+    for lists in (True, False):  # at boot, and then for a device that comes late
+        assert "lists: " in words(bring_back(kernel, saved, ["eth0"], lists=lists))[1][0]
+        assert kernel.attached(2) is None
+    path.write_text(whole)
+    assert words(bring_back(kernel, saved, ["eth0"], lists=False))[0][2:] == ["eth0: nothing is attached"]
+    kernel.nics["eth0"].attached.clear()
+    path.write_text("nonsense\n")
+    assert words(bring_back(kernel, saved, ["eth0"], lists=False)) == (["eth0: nothing is attached"], []), "those in the kernel are right"
+
+
+def test_a_host_on_which_nothing_can_be_noted_is_filtered_all_the_same(
+    protected: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_restore, "COMPARED", "/nowhere/compared")
+    kernel = reboot(protected)
+    assert len(bring_back(kernel, saved, lists=False).repaired) == 4
+    assert kernel.attached(2).ours
+
+
+def test_settings_are_repaired_whatever_is_known_of_the_lists(protected: FakeKernel, saved: Saved) -> None:
+    Path(saved.path("allow.list")).write_text("nonsense\n")
+    saved.local.record([Note("audit", "", True)])
+    repaired, left = words(bring_back(protected, saved))
+    assert repaired == ["%s: its settings are not those that are saved" % name for name in ("br0", "eth0")]
+    assert len(left) == 1 and read_live(protected, "eth0").settings.audit
 
 
 def test_an_error_of_the_system_is_said_in_its_words(protected: FakeKernel, saved: Saved, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,3 +207,15 @@ def test_repairs_are_counted_over_reboots(protected: FakeKernel, saved: Saved, t
     for broken in ("[]", "{", '{"repairs": {"list": "x"}}'):
         Path(path).write_text(broken)
         assert read_repairs(path)["repairs"] == {}
+
+
+def test_lists_that_could_not_be_read_were_not_looked_at(tmp_path: Path) -> None:
+    path = str(tmp_path / "var" / "drift.json")
+    count_repairs(["program"], path, blind=True)
+    assert last_look(path) == 0.0
+    count_repairs([], path)
+    seen = last_look(path)
+    assert seen
+    os.utime(path, (seen - 900, seen - 900))
+    count_repairs(["program"], path, blind=True)
+    assert (last_look(path), read_repairs(path)["repairs"]) == (pytest.approx(seen - 900), {"program": 2})

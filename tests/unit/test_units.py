@@ -4,12 +4,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils import _repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import make_parser
 from ansible_collections.vos.fastpath.plugins.module_utils._units import SERVERS, escape, instance, unit_files
 
@@ -47,6 +49,18 @@ def test_services_have_two_capabilities_and_a_sandbox(name: str) -> None:
     assert lines(name, "CapabilityBoundingSet") == ["CAP_SYS_ADMIN CAP_NET_ADMIN"]
     assert lines(name, "ProtectSystem") == ["strict"]
     assert lines(name, "NoNewPrivileges") == ["yes"]
+
+
+@pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
+def test_services_see_what_they_need_wherever_it_is(name: str) -> None:
+    assert lines(name, "ProtectHome") == ["read-only"], "Python and the object can be in somebody's home"
+    folder, counters = os.path.split(os.path.dirname(_repairs.COUNTERS))
+    assert (folder, lines(name, "StateDirectory")) == ("/var/lib", [counters]), "it is not there where vos_fastpath_directory is another"
+
+
+def test_the_watch_is_started_again_however_often_it_failed() -> None:
+    assert lines("vos-fastpath-watch.service", "Restart") == ["always"]
+    assert lines("vos-fastpath-watch.service", "StartLimitIntervalSec") == ["0"]
 
 
 @pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])

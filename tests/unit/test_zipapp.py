@@ -48,6 +48,15 @@ def test_it_is_made_again_only_of_other_sources_or_where_it_is_broken(program: P
     assert not _zipapp.is_made_of(path, SOURCES)
 
 
+def test_it_outlives_the_version_of_python_that_made_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("python3.11", "python3.12"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "python3").symlink_to("python3.11")
+    for name, called in {"python3.11": "python3", "python3.12": "python3.12"}.items():
+        monkeypatch.setattr(sys, "executable", str(tmp_path / name))
+        assert _zipapp.make(SOURCES).startswith(f"#!{tmp_path / called} -I\n".encode()), "another Python is none that it was made by"
+
+
 def test_it_travels_as_text() -> None:
     text = _zipapp.pack({name: source.decode() for name, source in SOURCES.items()})
     assert _zipapp.unpack(text) == SOURCES
