@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import detach
 from ansible_collections.vos.fastpath.plugins.module_utils._command import DIFFERENT, FAILURE, SUCCESS, Answer, Call
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
@@ -31,12 +32,21 @@ def verify_command(call: Call) -> Answer:
     with locked(LOCK):
         lists = not repair or lists_are_due(call.kernel)
         report = bring_back(call.kernel, call.saved, check=not repair, lists=lists)
-        counters = count_repairs(report) if repair else {}
-        if repair:
-            call.saved.local.compact()
+        counters = _counted(call, report) if repair else {}
     wrong = report.left if repair else report.repaired + report.left
     result = {**_result(report, "repaired" if repair else "different"), **counters}
     return Answer(result, said(report, "repaired" if repair else "different"), DIFFERENT if wrong else SUCCESS)
+
+
+def _counted(call: Call, report: Report) -> t.Dict[str, t.Any]:
+    """Count what was repaired. Where that can't be written, what was done is said all the same."""
+    try:
+        counters = count_repairs(report)
+        call.saved.local.compact()
+    except (FastpathError, OSError) as error:
+        report.left.append(Difference("counters", str(error), "saved"))
+        return {}
+    return counters
 
 
 def restore_command(call: Call) -> Answer:
