@@ -33,7 +33,7 @@ class _Entry:
     """C(struct list_entry), of which the lists and the times can change."""
 
     def __init__(self, raw: t.Optional[bytes], prefix: Prefix) -> None:
-        fields = LIST_ENTRY.unpack(raw) if raw else (0, prefix.length, 0, 0, 0, 0)
+        fields = LIST_ENTRY.unpack(raw.ljust(LIST_ENTRY.size, b"\0")) if raw else (0, prefix.length, 0, 0, 0, 0)
         self.lists, self.length, allow, block = fields[:4]
         self.expires = {"allow": allow, "block": block}
         self._counted = fields[4:]
@@ -89,7 +89,7 @@ class Few:
         entry.lists |= LISTS[name]
         entry.expires[name] = tick
         try:
-            self._table(prefix.table).update(prefix.key, entry.pack())
+            self._update(prefix.table, prefix.key, entry.pack())
         except OSError as error:
             del self._entries[prefix]
             self._count(prefix, name, others, -new)
@@ -102,7 +102,7 @@ class Few:
         entry.lists &= ~LISTS[name]
         entry.expires[name] = 0
         if entry.lists:
-            self._table(prefix.table).update(prefix.key, entry.pack())
+            self._update(prefix.table, prefix.key, entry.pack())
         else:
             self._table(prefix.table).delete_many([prefix.key])
         self._count(prefix, name, entry.lists, -1)
@@ -117,7 +117,11 @@ class Few:
     def _tell(self) -> None:
         if tuple(self._gate) != self._told:
             self._told = tuple(max(0, number) for number in self._gate)
-            self._opened[_GATE].update(_FIRST, GATE.pack(*self._told))
+            self._update(_GATE, _FIRST, GATE.pack(*self._told))
+
+    def _update(self, table: str, key: bytes, value: bytes) -> None:
+        opened = self._table(table)
+        opened.update(key, value[: opened.value_size])  # one of an older version has shorter values
 
     def _entry(self, prefix: Prefix) -> _Entry:
         """Return the entry of exactly this prefix; of a trie the longest one that covers it is another."""
@@ -145,6 +149,6 @@ class Few:
                 raise FastpathError(name, "somebody unpinned it while the lists were being changed", "Try again")
             self._opened[name] = self._stack.enter_context(opened)
             if name == _GATE:
-                self._gate = list(GATE.unpack(opened.lookup(_FIRST) or bytes(GATE.size)))
+                self._gate = list(GATE.unpack((opened.lookup(_FIRST) or b"").ljust(GATE.size, b"\0")))
                 self._told = tuple(self._gate)
         return self._opened[name]

@@ -124,6 +124,6 @@ def _counted(kernel: Kernel, name: str) -> t.Iterator[Hit]:
             continue
         with opened:
             for key, value in opened.items():
-                lists, _length, allow, block, packets, seen = LIST_ENTRY.unpack(value)
+                lists, _length, allow, block, packets, seen = LIST_ENTRY.unpack(value.ljust(LIST_ENTRY.size, b"\0"))  # one of an older version is shorter
                 if lists & LISTS[name]:
                     yield packets, table, key, allow if name == "allow" else block, seen

@@ -157,3 +157,12 @@ def test_lists_that_somebody_unpins_meanwhile(kernel: FakeKernel, monkeypatch: p
     monkeypatch.setattr(kernel, "require_host_maps", list)
     with pytest.raises(FastpathError, match="somebody unpinned it"):
         put(kernel, "block", 0, "192.0.2.7")
+
+
+def test_maps_of_an_older_version_are_read_and_written_as_they_are(kernel: FakeKernel) -> None:
+    kernel.allow("192.0.2.7")
+    kernel.outdate(kernel.pins["hosts_v4"], value_size=32)
+    kernel.outdate(kernel.pins["list_gate"], value_size=16)
+    put(kernel, "block", 0, "192.0.2.7", "192.0.2.8")
+    take(kernel, "allow", "192.0.2.7")
+    assert (decides(kernel, "192.0.2.7"), decides(kernel, "192.0.2.8")) == ("block", "block")

@@ -209,6 +209,13 @@ def test_what_the_controller_packed_is_what_it_read(kernel: FakeKernel) -> None:
     assert (result["added"], result["duplicates"], result["size"]) == (["192.0.2.7", "2001:db8::/32"], 1, 2)
 
 
+def test_hits_of_an_older_version_that_counts_less(kernel: FakeKernel) -> None:
+    kernel.allow("192.0.2.7")
+    kernel.outdate(kernel.pins["hosts_v4"], value_size=32)
+    [found] = task(kernel, "allow", ["192.0.2.7"], hits=True)["hits"]
+    assert (found["entry"], found["packets"], found["last_seen"]) == ("192.0.2.7", 0, None)
+
+
 def test_seconds_count_by_the_clock_of_this_host(kernel: FakeKernel) -> None:
     packed = pack(collect(["192.0.2.7"], [("feed line 1", "192.0.2.8", 4e9, "")], LATER))
     assert task(kernel, "allow", None, packed=packed, expires=600)["expired"] == 0
