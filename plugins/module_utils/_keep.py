@@ -72,15 +72,20 @@ class InterfaceKeeper:
         outcomes: t.List[Outcome] = []
         with self._keeping(self._new), self._saved.local.without(self._forget):
             yield outcomes
+            self._hold(outcomes)
         if self._installed and not self._keep_lists:
             self._saved.forget_lists()
         self._new = {name: each._replace(tag=_tag(outcomes, name, each.tag)) for name, each in self._new.items()}
         with self._keeping(self._new):
             pass
-        if self._installed:
-            self._saved.confirmed()  # whatever waited: this change takes its place
-            for token in {outcome.rollback for outcome in outcomes if outcome.rollback}:
-                self._saved.hold(self._old, token)
+
+    def _hold(self, outcomes: t.Iterable[Outcome]) -> None:
+        """Remember what to want again if the change is undone; where that can't be written, it is wanted at once, and the timer goes off."""
+        if not self._installed:
+            return
+        self._saved.confirmed()  # whatever waited: this change takes its place
+        for token in {outcome.rollback for outcome in outcomes if outcome.rollback}:
+            self._saved.hold(self._old, token)
 
     def _keeping(self, interfaces: t.Dict[str, SavedInterface]) -> t.ContextManager[None]:
         return self._saved.keep_interfaces(interfaces) if self._installed else contextlib.nullcontext()

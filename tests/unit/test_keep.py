@@ -240,6 +240,16 @@ def test_what_was_undone_is_not_wanted_either(kernel: FakeKernel, saved: Saved, 
     assert bring_back(kernel, saved) == Report([], [])
 
 
+def test_where_it_cannot_be_remembered_what_was_wanted_before_that_is_wanted_still(
+    kernel: FakeKernel, saved: Saved, careful: dict[str, Any]
+) -> None:
+    os.mkdir(saved.path("before.json.new"))  # where it would be written
+    with pytest.raises(FastpathError, match="before.json"):
+        attach_task(careful, False, kernel, lambda: CONTROLLER, saved=saved)
+    assert kernel.waiting, "nobody is going to confirm, and the timer puts it back"
+    assert wanted_ports(saved) == [(5060,)], "and verify must not bring it back then"
+
+
 def test_who_comes_too_late_learns_it_and_nothing_else_is_wanted(kernel: FakeKernel, saved: Saved, careful: dict[str, Any]) -> None:
     attach_task(careful, False, kernel, lambda: CONTROLLER, saved)
     kernel.undone = "everything is as it was before"
