@@ -51,7 +51,8 @@ class ActionModule(ActionBase):
             with _at_most(seconds + _ANSWER if seconds else 0):
                 result.update(self._execute_module(MODULE, arguments, task_vars=task_vars, wrap_async=self._task.async_val))
         except _Silence:
-            words = "the host has not answered for %d s. If it changed something, it undoes that %d s later" % (seconds + _ANSWER, seconds)
+            words = "the host has not answered for %d s. If it changed the interface that Ansible comes in by, it undoes that %d s later"
+            words %= (seconds + _ANSWER, seconds)
             return {**result, "failed": True, "msg": "%s: %s. See who still gets through to it" % (self._host(task_vars), words)}
         token = (result.get("rollback") or {}).get("token")
         if token:

@@ -136,7 +136,8 @@ def test_a_host_that_stays_away_does_not_hold_the_play(monkeypatch: pytest.Monke
 def test_nor_does_one_that_never_answers_the_change() -> None:
     result = Action([Silent()], rollback_after=5).result()
     assert result["msg"] == (
-        "sbc1: the host has not answered for 125 s. If it changed something, it undoes that 5 s later. See who still gets through to it"
+        "sbc1: the host has not answered for 125 s. If it changed the interface that Ansible comes in by, it undoes that 5 s later. "
+        "See who still gets through to it"
     )
 
 
