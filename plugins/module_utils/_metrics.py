@@ -77,8 +77,11 @@ def _build(facts: Facts, state: HostState) -> t.Iterator[Sample]:
 
 
 def _interfaces(facts: Facts, state: HostState) -> t.Iterator[t.Tuple[str, Facts]]:
-    """Return the interfaces of the facts; of those that are wanted and not there, nothing is known."""
-    names = dict.fromkeys([*facts["interfaces"], *state.wanted])
+    """Return the interfaces that carry our filter or are to; of those that are wanted and not there, nothing is known.
+
+    What others attached where nobody wants the filter is none of ours: it would be an alert for ever.
+    """
+    names = {*(name for name, found in facts["interfaces"].items() if found["attached"]), *state.wanted}
     for name in sorted(names):
         yield name, facts["interfaces"].get(name, {})
 

@@ -45,6 +45,14 @@ def test_they_are_printed(run: Callable[..., str]) -> None:
     assert 'vos_fastpath_list_local_entries{list="allow"} 1' in lines
 
 
+def test_the_program_of_somebody_else_is_told_only_where_the_filter_is_wanted(run: Callable[..., str], kernel: FakeKernel) -> None:
+    kernel.run_foreign("br0", "generic")
+    assert '"br0"' not in run(), "the alert for what is not filtered is not for this one"
+    kernel.nics["eth0"].attached.clear()
+    kernel.run_foreign("eth0", "native")
+    assert 'vos_fastpath_attached{interface="eth0"} 0' in run()
+
+
 def test_repairs_and_the_last_look_are_told(run: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = str(tmp_path / "var" / "drift.json")
     monkeypatch.setattr(_repairs, "COUNTERS", path)
