@@ -14,6 +14,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import detach
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, FAILURE, SUCCESS
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
@@ -33,16 +34,21 @@ def verify_command(call: Call) -> Answer:
     with locked(LOCK):
         lists = not repair or lists_are_due(call.kernel)
         report = bring_back(call.kernel, call.saved, check=not repair, lists=lists)
-        counters = _counted(report) if repair else {}
-        if repair:
-            call.saved.local.compact()
+        counters = _counted(call, report) if repair else {}
     wrong = report.left if repair else report.repaired + report.left
     result = {**_result(report, "repaired" if repair else "different"), **counters}
     return Answer(result, said(report, "repaired" if repair else "different"), DIFFERENT if wrong else SUCCESS)
 
 
-def _counted(report: Report) -> t.Dict[str, t.Any]:
-    return count_repairs([each.kind for each in report.repaired], blind=any(each.kind == "list" for each in report.left))
+def _counted(call: Call, report: Report) -> t.Dict[str, t.Any]:
+    """Count what was repaired. Where that can't be written, what was done is said all the same."""
+    try:
+        counters = count_repairs([each.kind for each in report.repaired], blind=any(each.kind == "list" for each in report.left))
+        call.saved.local.compact()
+    except (FastpathError, OSError) as error:
+        report.left.append(Difference("counters", str(error), "saved"))
+        return {}
+    return counters
 
 
 def restore_command(call: Call) -> Answer:

@@ -29,7 +29,7 @@ class Difference(t.NamedTuple):
     """The interface or the list."""
     words: str
     kind: str
-    """V(missing) (no such interface), V(foreign) (somebody else's program), V(program), V(settings), V(list)."""
+    """V(missing) (no such interface), V(foreign) (somebody else's program), V(program), V(settings), V(list), V(saved) (what is written down of it)."""
 
     def __str__(self) -> str:
         return "%s: %s" % (self.subject, self.words)

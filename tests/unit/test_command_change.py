@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _restore
+from ansible_collections.vos.fastpath.plugins.module_utils import _repairs, _restore
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
@@ -33,6 +33,15 @@ def test_verify_names_what_drifted_and_repairs_it_where_asked(commander: Command
     assert commander("verify", "--repair") == (0, ["<4>repaired: eth0: nothing is attached"])
     assert commander.kernel.attached(2).ours
     assert commander.json("verify", "--repair")["repairs"] == {"program": 1}
+
+
+def test_what_was_repaired_is_said_where_it_cannot_be_counted(commander: Commander) -> None:
+    Path(_repairs.COUNTERS).parent.mkdir()
+    Path(_repairs.COUNTERS).parent.chmod(0o777)
+    commander.kernel.nics["eth0"].attached.clear()
+    code, lines = commander("verify", "--repair")
+    assert (code, lines[0]) == (3, "repaired: eth0: nothing is attached")
+    assert lines[1].startswith("NOT as it is to be: counters: ") and "only root can write to" in lines[1]
 
 
 def test_verify_leaves_another_program_where_it_is(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -122,6 +122,18 @@ def test_another_object_is_better_than_none_and_said(protected: FakeKernel, save
     assert bring_back(kernel, saved, ["eth0"]) == Report([], [])
 
 
+def test_what_cannot_be_written_down_keeps_no_other_interface_from_its_filter(
+    protected: FakeKernel, saved: Saved, filter_object: Path
+) -> None:
+    filter_object.write_text("rebuilt")
+    kernel = reboot(protected)
+    os.chmod(saved.folder, 0o777)
+    repaired, left = words(bring_back(kernel, saved))
+    os.chmod(saved.folder, 0o755)
+    assert (len(repaired), [line.partition(":")[0] for line in left]) == (4, ["br0", "eth0"])
+    assert kernel.attached(2).ours and kernel.attached(3).ours
+
+
 def test_what_is_not_ours_or_not_there_is_left(protected: FakeKernel, saved: Saved) -> None:
     foreign = protected.run_foreign("eth0", "native")
     del protected.nics["br0"]
