@@ -26,22 +26,22 @@ class Book:
     """Does everything but one source."""
 
     def __init__(self) -> None:
-        self.trouble: Exception | None = None
+        self.troubles: list[Exception] = []
         self.asked: list[tuple[str, str]] = []
         self.batches: list[int] = []
         self.sweeps = 0
 
     def answer(self, asked: Sequence[Asked]) -> list[FastpathError | None]:
-        if self.trouble:
-            raise self.trouble
+        for trouble in self.troubles:
+            raise trouble
         self.asked += [(f"{call.name} {call.source}", who) for call, who in asked]
         self.batches.append(len(asked))
         return [REFUSED if str(call.source) == "192.0.2.66" else None for call, _who in asked]
 
     def sweep(self) -> None:
         self.sweeps += 1
-        if self.trouble:
-            raise self.trouble
+        for trouble in self.troubles:
+            raise trouble
 
 
 class Hook:
@@ -279,11 +279,11 @@ def test_expired_entries_are_looked_for_now_and_then(hook: Hook) -> None:
     [(FastpathError("changes.jsonl line 3", "it is no note", "Remove the line"), "Remove the line"), (OSError(12, "No memory"), "ENOMEM")],
 )
 def test_trouble_on_the_host_is_told_and_outlived(hook: Hook, trouble: Exception, words: str) -> None:
-    hook.book.trouble = trouble
+    hook.book.troubles = [trouble]
     answers = hook.say(b"allow 192.0.2.7 60\nnonsense\n").splitlines()
     assert (words in answers[0], answers[1].startswith("error nonsense")) == (True, True)
     assert (hook.book.sweeps, len(hook.log)) == (1, 1)
-    hook.book.trouble = None
+    hook.book.troubles = []
     assert hook.say(b"allow 192.0.2.7 60\n") == "ok\n"
 
 
