@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,15 @@ def root() -> Path:
 def collections_path() -> Path:
     """What C(ANSIBLE_COLLECTIONS_PATH) is to be."""
     return TREE
+
+
+@pytest.fixture
+def note(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Says what was measured: on the screen, and in the report."""
+
+    def noted(text: str) -> None:
+        record_property("note", text)
+        with capsys.disabled():
+            print(f"\n  {text}")
+
+    return noted

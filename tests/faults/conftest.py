@@ -8,7 +8,7 @@ import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -73,15 +73,3 @@ def host(outside: Outside, objects: dict[str, str]) -> Iterator[Host]:
         yield Host(wire, objects)
     subprocess.run(("ip", "link", "delete", NAME), check=False, capture_output=True)  # a test may have done so
     subprocess.run(("umount", "/sys/fs/bpf"), check=False, capture_output=True)
-
-
-@pytest.fixture
-def note(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Says what was measured: on the screen, and in the report."""
-
-    def noted(text: str) -> None:
-        record_property("note", text)
-        with capsys.disabled():
-            print(f"\n  {text}")
-
-    return noted

@@ -76,8 +76,8 @@ def test_nothing_is_left_where_the_run_breaks_off(lab, tmp_path):
 
 
 def test_another_program_is_not_touched(lab, tmp_path):
-    lab.on(HOST, "printf 'int p(void *c){return 2;}char l[]__attribute__((section(\"license\")))=\"GPL\";' >/root/p.c")
-    lab.on(HOST, "clang -target bpf -O2 -c -x c /root/p.c -o /root/p.o && ip link set enp1s0 xdpgeneric obj /root/p.o sec .text")
+    lab.on(HOST, "printf 'int p(void *c){return 2;}char l[]__attribute__((section(\"license\")))=\"GPL\";' >/var/tmp/p.c")
+    lab.on(HOST, "clang -target bpf -O2 -c -x c /var/tmp/p.c -o /var/tmp/p.o && ip link set enp1s0 xdpgeneric obj /var/tmp/p.o sec .text")
     try:
         before = lab.on(HOST, STATE)
         refused = run(lab, tmp_path, check=False)
@@ -85,7 +85,7 @@ def test_another_program_is_not_touched(lab, tmp_path):
         assert "that is not this collection's" in refused.stdout
         assert lab.on(HOST, STATE) == before
     finally:
-        lab.on(HOST, "ip link set enp1s0 xdpgeneric off; rm /root/p.[co]")
+        lab.on(HOST, "ip link set enp1s0 xdpgeneric off; rm /var/tmp/p.[co]")
 
 
 def test_without_sources_it_says_what_is_missing(lab, tmp_path):

@@ -137,15 +137,3 @@ def server(private_host: None) -> Iterator[socket.socket]:
         opened.setblocking(False)
         opened.bind(("::", 5060))
         yield opened
-
-
-@pytest.fixture
-def note(capsys: pytest.CaptureFixture[str], record_property: Callable[[str, object], None]) -> Callable[[str], None]:
-    """Says what was measured: on the screen, and in the report."""
-
-    def noted(text: str) -> None:
-        record_property("note", text)
-        with capsys.disabled():
-            print(f"\n  {text}")
-
-    return noted
