@@ -26,6 +26,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._clock import current
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._holders import check_ours, words_of
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, NoInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
@@ -218,16 +219,34 @@ def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_li
     """Take our program off every interface, or off none of them; another's only with C(force)."""
     if not keep_lists:
         _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
-    lives = [read_live(kernel, name) for name in names]
+    lives, missing = _told_apart(kernel, names)
     for live in lives:
         check_modes(live)
         if force:
             check_ours(live.interface.name, live.program, force)
     with all_or_nothing(kernel, lives):
-        return _detach_all(kernel, lives, force, keep_lists, check)
+        outcomes, actions = _detach_all(kernel, lives, force, keep_lists, check)
+    return _with_actions([*missing, *outcomes], actions)
 
 
-def _detach_all(kernel: AttachingKernel, lives: t.Sequence[Live], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
+def _told_apart(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Tuple[t.List[Live], t.List[Outcome]]:
+    """Read what is there. What is not there has no filter; but while ours is where nobody named, the name is rather a wrong one."""
+    lives, missing = [], []
+    for name in names:
+        try:
+            lives.append(read_live(kernel, name))
+        except NoInterface:
+            if any(program.ours and interface.name not in names for interface, program in attachments(kernel)):
+                raise
+            nothing = Live(Interface(name, 0, "virtual", 0, "notpresent"), None)
+            missing.append(Outcome(nothing, nothing.describe(), (), notes=("there is no such interface, and so no filter on it",)))
+    return lives, missing
+
+
+def _detach_all(
+    kernel: AttachingKernel, lives: t.Sequence[Live], force: bool, keep_lists: bool, check: bool
+) -> t.Tuple[t.List[Outcome], t.Tuple[str, ...]]:
+    """Returns what was done to each, and about the host."""
     named = {live.interface.ifindex for live in lives}
     gone = [ifindex for ifindex in _gone(kernel) if ifindex not in named]
     actions: t.Tuple[str, ...] = ()
@@ -242,7 +261,7 @@ def _detach_all(kernel: AttachingKernel, lives: t.Sequence[Live], force: bool, k
             kernel.forget()
     if not check:
         _forget(kernel, gone)
-    return _with_actions(outcomes, actions + _gone_words(gone))
+    return outcomes, actions + _gone_words(gone)
 
 
 def _detach(kernel: AttachingKernel, live: Live, force: bool, check: bool) -> Outcome:

@@ -129,10 +129,12 @@ def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[st
             "carries": list(carries[interface.name]),
             "notes": [*carried(interface.name, carries[interface.name]), *outcome.notes],
         }
+    missing = ["%s: %s" % (name, "; ".join(each["notes"])) for name, each in interfaces.items() if not each["ifindex"]]
     tokens = {outcome.rollback for outcome in outcomes if outcome.rollback}
     return {
         "changed": bool(actions),
         **({"rollback": {"token": tokens.pop()}} if tokens else {}),
+        **({"warnings": missing} if missing else {}),
         "actions": actions,
         "interfaces": interfaces,
         "diff": {"before": before, "after": after},

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._ethtool import driver_name
 
-__all__ = ("Interface", "Neighbours", "device_mark", "find_interface", "interface_names", "neighbours", "receive_queues", "statistics")
+__all__ = ("Interface", "NoInterface", "Neighbours", "device_mark", "find_interface", "interface_names", "neighbours", "receive_queues", "statistics")
 
 SYS_NET = "/sys/class/net"
 STATISTICS = ("rx_packets", "rx_bytes", "rx_dropped", "rx_errors", "tx_packets", "tx_bytes", "tx_dropped", "tx_errors")
@@ -37,6 +37,13 @@ class Interface(t.NamedTuple):
     operstate: str
 
 
+class NoInterface(FastpathError):
+    """There is none of this name, in this network namespace."""
+
+    def __init__(self, name: str, others: t.Iterable[str]) -> None:
+        super().__init__(name, "there is no such interface", "This host has: %s" % ", ".join(others))
+
+
 class Neighbours(t.NamedTuple):
     """The names of the interfaces directly above one (a bond above its slaves) and below it."""
 
@@ -50,22 +57,18 @@ def interface_names() -> t.List[str]:
 
 
 def find_interface(name: str) -> Interface:
-    """Return the interface. Raises FastpathError where the name can't be one, or there is none."""
+    """Return the interface. Raises NoInterface, or FastpathError where the name can't be one."""
     if not _NAME.match(name) or name in (".", ".."):
         raise FastpathError(repr(name), "this can't be the name of an interface", "Use a name that 'ip link' shows")
     if not os.path.isdir(os.path.join(SYS_NET, name)):
-        raise _missing(name)
+        raise NoInterface(name, interface_names())
     try:
         driver = driver_name(name) or "virtual"
         return Interface(name, int(_read(name, "ifindex")), driver, int(_read(name, "mtu")), _read(name, "operstate"))
     except OSError as error:
         if error.errno not in _GOING:
             raise
-        raise _missing(name) from error
-
-
-def _missing(name: str) -> FastpathError:
-    return FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(interface_names()))
+        raise NoInterface(name, interface_names()) from error
 
 
 def neighbours(name: str, sys_net: str = SYS_NET) -> Neighbours:

@@ -11,6 +11,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import NoInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
 from ansible_collections.vos.fastpath.plugins.module_utils._stack import carrying
@@ -28,10 +29,14 @@ def resolve(kernel: SurveyingKernel, names: t.Sequence[str]) -> t.Dict[str, t.Li
 
 
 def carriers(kernel: SurveyingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
-    """Return the devices that carry it now: what is on or below the names, else what they resolve to. Raises FastpathError."""
+    """Return the devices that carry it now: what is on or below the names, else what they resolve to; a name that is no more is its own."""
     found: t.Dict[str, t.List[str]] = {}
     for name in names:
-        for carrier in carrying(kernel, name) or _carriers(kernel, kernel.device(kernel.interface(name))):
+        try:
+            devices = carrying(kernel, name) or _carriers(kernel, kernel.device(kernel.interface(name)))
+        except NoInterface:
+            devices = [name]
+        for carrier in devices:
             found.setdefault(carrier, []).append(name)
     return found
 

@@ -47,6 +47,8 @@ options:
     description:
       - V(present) attaches the filter, V(absent) takes it off.
       - A program that is not ours is never touched unless O(force=true).
+      - With V(absent), an interface that is no more is fine, with a warning; but not while an interface that is not named has our filter,
+        since the name may be a wrong one.
     type: str
     choices: [present, absent]
     default: present
@@ -233,7 +235,9 @@ interfaces:
       elements: str
       sample: ["native expected: driver veth advertises basic, redirect, rx-sg"]
     ifindex:
-      description: The kernel's number of the interface. Its maps are pinned under C(/sys/fs/bpf/vos_fastpath/if<ifindex>).
+      description:
+        - The kernel's number of the interface. Its maps are pinned under C(/sys/fs/bpf/vos_fastpath/if<ifindex>).
+        - 0 where there is no such interface, with O(state=absent).
       returned: always
       type: int
     driver:

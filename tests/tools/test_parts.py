@@ -79,11 +79,6 @@ def test_a_part_that_the_machine_cannot_run_is_skipped_with_its_reason(tmp_path:
     assert (found.skipped, found.skips) == (1, ("vms: no qemu",))
 
 
-def test_a_whole_run_leaves_out_what_is_to_be_named() -> None:
-    part = parts.Part("vms", lambda _workspace: iter(()), "*", (), named=True)
-    assert [part.is_meant(names) for names in ((), ("unit",), ("unit", "vms"))] == [False, False, True]
-
-
 def test_machines_take_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workshop.scenarios.shutil.which", lambda _program: None)
     monkeypatch.setattr("workshop.packages.available", lambda _name: False)

@@ -23,7 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._devices import Devic
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import find_host_map, require_host_maps
-from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, Neighbours
+from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, Neighbours, NoInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
@@ -289,7 +289,7 @@ class FakeKernel(AttachingKernel):
 
     def interface(self, name: str) -> Interface:
         if name not in self.nics:
-            raise FastpathError(name, "there is no such interface", "This host has: %s" % ", ".join(self.interfaces()))
+            raise NoInterface(name, self.interfaces())
         return self.nics[name].interface
 
     def neighbours(self, name: str) -> Neighbours:

@@ -132,3 +132,34 @@ def test_what_is_attached_meanwhile_is_not_taken_off(kernel: FakeKernel, wanted:
         detach(kernel, ["eth0"], force=False, keep_lists=True, check=False)
     assert kernel.attached(2).name == "quick"
     assert kernel.is_pinned(2)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_an_interface_that_is_no_more_keeps_nobody_from_removing_the_filter(kernel: FakeKernel, wanted: Wanted, check: bool) -> None:
+    kernel.allow("192.0.2.7")
+    attach(kernel, ["eth0", "br0"], wanted, check=False)
+    del kernel.nics["br0"]
+    gone, there = detach(kernel, ["br0", "eth0"], force=False, keep_lists=False, check=check)
+    assert (gone.actions, gone.after, gone.notes) == ((), {"attached": False}, ("there is no such interface, and so no filter on it",))
+    assert there.actions[0].startswith("detach program ")
+    assert there.actions[-2:] == ("remove the lists", "unpin the maps of interface number 3, which is no more")
+    if not check:
+        assert (kernel.pins, kernel.attached(2)) == ({}, None)
+
+
+def test_where_all_are_gone_the_lists_and_pins_go_too(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.allow("192.0.2.7")
+    attach(kernel, ["eth0"], wanted, check=False)
+    del kernel.nics["eth0"]
+    [outcome] = detach(kernel, ["eth0"], force=False, keep_lists=False, check=False)
+    assert outcome.actions == ("remove the lists", "unpin the maps of interface number 2, which is no more")
+    assert kernel.pins == {}
+    assert detach(kernel, ["eth0"], force=False, keep_lists=False, check=False)[0].actions == ()
+
+
+def test_a_wrong_name_is_refused_while_ours_is_on_another(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    before = kernel.state()
+    with pytest.raises(FastpathError, match="^eht0: there is no such interface. This host has: br0, eth0, lo$"):
+        detach(kernel, ["eht0"], force=False, keep_lists=True, check=False)
+    assert kernel.state() == before

@@ -171,6 +171,18 @@ def test_what_was_detached_by_hand_is_attached_by_the_next_play(kernel: FakeKern
     assert saved.local.notes() == {}
 
 
+@pytest.mark.parametrize("resolve", [False, True])
+def test_what_was_saved_of_an_interface_that_is_no_more_goes_too_with_a_warning(
+    kernel: FakeKernel, saved: Saved, filter_object: Path, resolve: bool
+) -> None:
+    attach(kernel, saved, filter_object, "eth0", "br0")
+    del kernel.nics["br0"]
+    removed = attach(kernel, saved, filter_object, "eth0", "br0", state="absent", resolve=resolve)
+    assert removed["warnings"] == ["br0: there is no such interface, and so no filter on it"]
+    assert saved.interfaces() == {}
+    assert not attach(kernel, saved, filter_object, "eth0", "br0", state="absent", resolve=resolve)["changed"]
+
+
 def test_a_missing_object_has_no_digest(kernel: FakeKernel, saved: Saved, tmp_path: Path) -> None:
     assert attach(kernel, saved, tmp_path / "not built yet", check=True)["changed"]
 

@@ -86,3 +86,7 @@ def test_what_carries_it_is_found_wherever_it_is(kernel: FakeKernel) -> None:
     assert carriers(kernel, ["bond0.100"]) == {"bond0": ["bond0.100"]}, "nothing does: where it would be"
     kernel.folders.add("if11")  # pins of eth1
     assert carriers(kernel, ["bond0.100"]) == {"eth1": ["bond0.100"]}
+
+
+def test_a_name_that_is_no_more_is_its_own_carrier(kernel: FakeKernel) -> None:
+    assert carriers(kernel, ["eth9", "bond0.100"]) == {"eth9": ["eth9"], "bond0": ["bond0.100"]}

@@ -106,10 +106,10 @@ def test_metrics_and_hook_are_as_the_variables_say() -> None:
             assert OPTIONS["vos_fastpath_" + name].get(part) == spec[name].get(part)
 
 
-def test_what_would_put_the_filter_back_is_removed_before_the_filter() -> None:
+def test_where_the_filter_cannot_be_taken_off_nothing_else_is_removed() -> None:
     assert arguments("absent", "xdp_host") == {"state": "absent"}
     order = [key for task in TASKS["absent"] for key in task if key.startswith("vos.fastpath.")]
-    assert order == ["vos.fastpath.xdp_host", "vos.fastpath.xdp_attach", "vos.fastpath.xdp_build"]
+    assert order == ["vos.fastpath.xdp_attach", "vos.fastpath.xdp_host", "vos.fastpath.xdp_build"]
 
 
 def test_every_state_has_its_tasks() -> None:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,12 +26,6 @@ class Part:
     root: bool = False
     lacks: Callable[[], str] = str
     """What the machine lacks for it, in words."""
-    named: bool = False
-    """Is it only run when it is named?"""
-
-    def is_meant(self, names: Collection[str]) -> bool:
-        """Is it to be run, when these parts are named (or none)?"""
-        return self.name in names if names else not self.named
 
     def exists(self) -> bool:
         """Is there anything to check?"""
@@ -53,9 +47,9 @@ KNOWN = (
     Part("modules", integration.checks, "tests/integration/targets/*/tasks/main.yml", ("test",), root=True),
     Part("sanity", sanity.checks, "tests/config.yml", ("test",)),
     Part("lab", pytests.plain("lab"), "tests/lab/**/test_*.py", ("run", "test"), root=True),
-    Part("molecule", scenarios.molecule("lab"), "molecule/lab/molecule.yml", ("molecule",), root=True),
+    Part("molecule", scenarios.molecule("molecule", "lab"), "molecule/lab/molecule.yml", ("molecule",), root=True),
     Part("demo", demo.checks, "script/demo", ("run", "test"), root=True),
-    Part("vms", scenarios.molecule("default"), "molecule/default/molecule.yml", ("molecule",), root=True, lacks=scenarios.lacks_for_machines, named=True),
+    Part("vms", scenarios.molecule("vms", "default"), "molecule/default/molecule.yml", ("molecule",), root=True, lacks=scenarios.lacks_for_machines),
 )
 """Quick ones first. What would touch the machine's network runs in namespaces of its own, or makes them (live, faults, lab, molecule, demo, vms)."""
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from workshop import check, places
+from workshop import check, places, steps
 from workshop.tally import Tally
 
 SILENCE = 30.0
@@ -53,9 +53,15 @@ class Report:
         self._over("")
         mark = "FAILED" if tally.failed else "ok"
         self._say(f"   {name:<44} {mark:<6} {tally}, {seconds:.1f} s")
+        self._steps(log)
         if tally.failed and log is not None and log.is_file():
             telling = [f"      ! {line[:LONG]}" for line in check.telling(log, TELLING)]
             self._say(*telling, *(f"      | {line[:WIDTH]}" for line in check.tail(log, TAIL)), f"      whole log: {log.relative_to(places.ROOT)}")
+
+    def _steps(self, log: Path | None) -> None:
+        words = check.last_line(log, LONG) if log is not None and log.is_file() else ""
+        if words.startswith(steps.HEAD):
+            self._say(f"      {words}")
 
     def part_end(self, name: str, seconds: float) -> None:
         """A part has ended."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,8 +26,8 @@ DISK = 12 << 30
 """What the machines take, and the trees that their disks are made of; in bytes."""
 
 
-def molecule(name: str) -> Callable[[Workspace], Iterator[Check]]:
-    """All of a scenario; its hosts are taken down however it ends."""
+def molecule(part: str, name: str) -> Callable[[Workspace], Iterator[Check]]:
+    """All of a scenario, which is a part; its hosts are taken down however it ends."""
 
     def checks(workspace: Workspace) -> Iterator[Check]:
         tools = places.venv("molecule") / "bin"
@@ -37,9 +38,11 @@ def molecule(name: str) -> Callable[[Workspace], Iterator[Check]]:
             "VOS_FASTPATH_CACHE": os.environ.get("VOS_FASTPATH_CACHE") or str(Path.home() / ".cache" / "vos-fastpath"),
             "VOS_FASTPATH_RUN": str(places.CACHE / f"molecule-{name}"),
         }
-        argv = ("timeout", "--signal=INT", "--kill-after=60", LIMIT, tools / "molecule", "test", "--scenario-name", name)
+        report = places.OUTPUT / part / "steps.xml"
+        timed = (sys.executable, "-B", places.ROOT / "script" / "lib", "steps", report)
+        argv = (*timed, "timeout", "--signal=INT", "--kill-after=60", LIMIT, tools / "molecule", "test", "--scenario-name", name)
         try:
-            yield Check(name, argv, workspace.collection, surroundings)
+            yield Check(name, argv, workspace.collection, surroundings, report)
         finally:
             subprocess.run([places.ROOT / "script" / "lab", "down"], env={**os.environ, **surroundings}, check=False, capture_output=True)
 

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+
+"""A scenario's steps are counted and timed one by one."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from workshop import steps, tally
+
+PROGRAM = """
+print('INFO     [default > create] Executing')
+print('PLAY [Start the machines]')
+print('INFO     [default > create] Executed: Successful', flush=True)
+print('INFO     [default > verify] Executing', flush=True)
+if {fails}:
+    sys.exit(3)
+print('INFO     [default > verify] Executed: {end}')
+"""
+
+
+def run(report: Path, end: str = "Successful", fails: bool = False) -> int:
+    program = "import sys" + PROGRAM.format(end=end, fails=fails)
+    return steps.main([str(report), sys.executable, "-c", program])
+
+
+def test_each_step_is_a_test_and_the_last_line_has_its_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    report = tmp_path / "steps.xml"
+    assert run(report) == 0
+    assert str(tally.of_check(0, [report])) == "2 passed, 0 failed, 0 skipped"
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[1] == "PLAY [Start the machines]"
+    assert lines[-1] == "Steps: create 0 s, verify 0 s"
+
+
+@pytest.mark.parametrize(("end", "fails", "why"), [("Failed", False, "Failed"), ("", True, "it came to no end")])
+def test_a_step_that_fails_or_never_ends_is_named(tmp_path: Path, end: str, fails: bool, why: str) -> None:
+    report = tmp_path / "steps.xml"
+    status = run(report, end, fails)
+    assert status == (3 if fails else 0)
+    assert tally.of_check(status, [report]).failures == (f"verify: {why}",)
