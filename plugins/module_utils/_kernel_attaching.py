@@ -56,10 +56,6 @@ class AttachingKernel(CountingKernel, SurveyingKernel):
 
         return load(path, config, reuse)
 
-    def map_by_fd(self, fd: int) -> Map:
-        """Open a map a second time."""
-        return Map(os.dup(fd))
-
     def add(self, opened: Map, words: t.Sequence[int], rows: t.Iterable[t.Tuple[bytes, t.Sequence[int]]]) -> None:
         """Add to the 64-bit words (by position in the value) of each entry, whoever else counts there. Raises C(OSError)."""
         from ansible_collections.vos.fastpath.plugins.module_utils import _adder

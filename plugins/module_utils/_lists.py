@@ -30,7 +30,6 @@ __all__ = (
     "ListKernel",
     "apply",
     "expires_of",
-    "gate_of",
     "gates",
     "has_allowed",
     "leaves_allowed",
@@ -246,11 +245,6 @@ def _without(head: bytes, name: str) -> bytes:
     lists, length, allow, block = HEAD.unpack(head)
     times = (0, block) if name == "allow" else (allow, 0)
     return HEAD.pack(lists & ~LISTS[name], length, *times)
-
-
-def gate_of(heads: Heads) -> bytes:
-    """Return C(struct list_gate) for these entries: which tables the program has to look into."""
-    return gates(heads, Changes({}, {}, {})).before
 
 
 def gates(current: Heads, changes: Changes) -> Gates:

@@ -12,7 +12,6 @@ import errno
 import os
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import prog_info
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -26,12 +25,11 @@ _ELF_BPF = b"\xf7\x00"  # e_machine EM_BPF, little-endian, at byte 18 of the fil
 
 
 class Candidate(t.NamedTuple):
-    """A loaded program. Its file descriptors are valid until the end of the C(with) block it came from."""
+    """A loaded program. Its file descriptor is valid until the end of the C(with) block it came from."""
 
     fd: int
     prog_id: int
     tag: str
-    map_fds: t.Mapping[str, int]
 
 
 @contextlib.contextmanager
@@ -67,7 +65,7 @@ def _loaded(path: str, config: Config, reuse: t.Mapping[str, int], frags: bool) 
                 raise _FragsRefused from error
             raise
         info = prog_info(fd)
-        yield Candidate(fd, info.id, info.tag, {name: opened.map_fd(name) for name in MAPS})
+        yield Candidate(fd, info.id, info.tag)
 
 
 def _check_file(path: str) -> None:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from typing import Any, NamedTuple
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, HOST_MAPS, INTERFACE_MAPS
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, HOST_MAPS, INTERFACE_MAPS, MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import TABLES
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
@@ -152,11 +152,11 @@ class Migration(Campaign):
         kernel, config, settings = self.host.kernel, Config((5060, leftovers.MARK)), Settings(rate_burst=leftovers.MARK)
         run_forked(self.host.absent())
         with ExitStack() as stack, kernel.load(self.host.objects["older"], config, {}) as loaded:
-            maps = {name: stack.enter_context(kernel.map_by_fd(fd)) for name, fd in loaded.map_fds.items()}
+            kernel.attach(self.host.ifindex, "native", loaded.fd, NOTHING)
+            maps = {name: stack.enter_context(kernel.map_by_id(kernel.attached(self.host.ifindex).maps[name])) for name in MAPS}
             maps["xdp_settings"].update(bytes(4), settings.pack())
             kernel.pin(None, {shape.name: maps[shape.name] for shape in HOST_MAPS})
             kernel.pin(self.host.ifindex, {shape.name: maps[shape.name] for shape in INTERFACE_MAPS})
-            kernel.attach(self.host.ifindex, "native", loaded.fd, NOTHING)
         for wish in (listing("allow", TRUSTED), listing("block", BLOCKED)):
             done = run_forked(wish)
             assert done["changed"], done

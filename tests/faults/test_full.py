@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _lists
@@ -27,7 +29,7 @@ class SmallKernel(AttachingKernel):
 
     def host_map(self, name: str) -> Map:
         """Open one of them."""
-        return self.map_by_fd(self._fds[name])
+        return Map(os.dup(self._fds[name]))
 
     def require_host_maps(self) -> list[str]:
         """They are there."""
@@ -58,4 +60,4 @@ def test_a_full_table(private_host: None, kind: str, state: str) -> None:
     _lists.apply(kernel, before, _lists.plan(before, fewer, "block", state))
     now = _lists.read(kernel)
     assert not _lists.plan(now, fewer, "block", state)
-    assert _lists.read_gate(kernel) == _lists.gate_of(now)
+    assert _lists.read_gate(kernel) == _lists.gates(now, _lists.Changes({}, {}, {})).before

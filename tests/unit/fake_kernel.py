@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import dataclass, field
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import COUNTERS, LISTS, MAPS, PROGRAM_NAME, STATS_NUMBERS, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf import MapInfo
 from ansible_collections.vos.fastpath.plugins.module_utils._change import Undo
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import collect
@@ -27,28 +26,18 @@ from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import In
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
-from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
+from ansible_collections.vos.fastpath.tests.unit.fake_maps import ARRAYS, CPUS, PERCPU, FakeMap, Table
 
-CPUS = 2
 HZ = 250
-ARRAYS, PERCPU, LRU, TRIE = (2, 6, 17), (5, 6, 10), (9, 10), 11
 NO_NATIVE = (errno.EOPNOTSUPP, "Underlying driver does not support XDP in native mode")
 BIG_MTU = (errno.ERANGE, "veth: Peer MTU is too large to set XDP")
 NO_OFFLOAD = (errno.EINVAL, "Invalid argument")
-
-
-@dataclass
-class Table:
-    """What a map holds."""
-
-    shape: MapShape
-    values: dict[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass
@@ -74,84 +63,6 @@ class Nic:
     @property
     def interface(self) -> Interface:
         return self.device.interface
-
-
-class FakeMap(Map):
-    """An open map."""
-
-    def __init__(self, kernel: FakeKernel, map_id: int) -> None:
-        self.kernel = kernel
-        self.table = kernel.tables[map_id]
-        self.fd = kernel.open("map", map_id)
-        self.info = MapInfo(map_id, self.table.shape)
-        self.shape = self.table.shape
-        self.value_size = self.shape.value_size * (CPUS if self.shape.type in PERCPU else 1)
-
-    def __enter__(self) -> FakeMap:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.kernel.close(self.fd)
-
-    def lookup(self, key: bytes) -> bytes | None:
-        return self.table.values.get(self._longest(key) if self.shape.type == TRIE else key)
-
-    def _longest(self, key: bytes) -> bytes:
-        """Return the key of the longest prefix that covers this one."""
-        length, address = int.from_bytes(key[:4], "little"), int.from_bytes(key[4:], "big")
-        for bits in range(length, -1, -1):
-            rest = 8 * len(key[4:]) - bits
-            found = bits.to_bytes(4, "little") + (address >> rest << rest).to_bytes(len(key) - 4, "big")
-            if found in self.table.values:
-                return found
-        return key
-
-    def update(self, key: bytes, value: bytes) -> None:
-        values, shape = self.table.values, self.shape
-        assert len(key) == shape.key_size, "a key of %s has another size" % shape.name
-        assert len(value) == self.value_size, "a value of %s has another size" % shape.name
-        if key not in values:
-            self._make_room()
-        self.kernel.wrote("update", shape.name, key)
-        values[key] = value
-
-    def _make_room(self) -> None:
-        full = len(self.table.values) >= self.shape.max_entries
-        if full and self.shape.type in LRU:
-            del self.table.values[next(iter(self.table.values))]
-        elif full:
-            code = errno.ENOSPC if self.shape.type == TRIE else errno.E2BIG
-            raise OSError(code, os.strerror(code))
-        elif self.kernel.memory is not None:
-            if not self.kernel.memory:
-                raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-            self.kernel.memory -= 1
-
-    def delete(self, key: bytes) -> bool:
-        if self.shape.type in ARRAYS:
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-        if key not in self.table.values:
-            return False
-        self.kernel.wrote("delete", self.shape.name, key)
-        del self.table.values[key]
-        return True
-
-    def items(self) -> Iterator[tuple[bytes, bytes]]:
-        return iter(list(self.table.values.items()))
-
-    def heads(self, size: int) -> dict[bytes, bytes]:
-        return {key: value[:size] for key, value in self.table.values.items()}
-
-    def tails(self, size: int) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        yield list(self.table.values), [value[size:] for value in self.table.values.values()]
-
-    def update_many(self, keys: Sequence[bytes], values: Sequence[bytes]) -> None:
-        for key, value in zip(keys, values, strict=True):
-            self.update(key, value)
-
-    def delete_many(self, keys: Sequence[bytes]) -> None:
-        for key in keys:
-            self.delete(key)
 
 
 class FakeKernel(AttachingKernel):
@@ -350,13 +261,11 @@ class FakeKernel(AttachingKernel):
         self.tables[maps[".rodata"]].values[bytes(4)] = config.pack(True, HZ)
         prog_id = next(self._numbers)
         self.codes[prog_id] = Code(PROGRAM_NAME, hashlib.sha1(text).hexdigest()[:16], maps)
-        fds = {name: self.open("map", map_id) for name, map_id in maps.items()}
         fd = self.open("prog", prog_id)
         try:
-            yield Candidate(fd, prog_id, self.codes[prog_id].tag, fds)
+            yield Candidate(fd, prog_id, self.codes[prog_id].tag)
         finally:
-            for each in (fd, *fds.values()):
-                self.close(each)
+            self.close(fd)
 
     def _reused(self, name: str, reuse: Mapping[str, int]) -> int:
         if name not in reuse:
@@ -367,9 +276,6 @@ class FakeKernel(AttachingKernel):
         if map_id not in self.tables:
             raise OSError(errno.ENOENT, os.strerror(errno.ENOENT))
         return FakeMap(self, map_id)
-
-    def map_by_fd(self, fd: int) -> FakeMap:
-        return FakeMap(self, self.descriptors[fd][1])
 
     def read_first(self, map_id: int) -> bytes:
         with self.map_by_id(map_id) as opened:

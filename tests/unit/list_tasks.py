@@ -28,6 +28,11 @@ def task(
     return result
 
 
+def gate_of(heads: _lists.Heads) -> bytes:
+    """The sizes that the program is to go by where these are the entries."""
+    return _lists.gates(heads, _lists.Changes({}, {}, {})).before
+
+
 def texts(kernel: FakeKernel, name: str) -> list[str]:
     found = _lists.listed(_lists.read(kernel), name)
     return [str(prefix) for prefix in sorted(Prefix.from_key(table, key) for table, keys in found.items() for key in keys)]

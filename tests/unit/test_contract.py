@@ -9,19 +9,20 @@ import errno
 import inspect
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LIST_ENTRY, MAPS, MapShape
-from ansible_collections.vos.fastpath.plugins.module_utils._bpf import create_map
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import HOST_MAPS, LIST_ENTRY, MAPS
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config
-from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, NO_OFFLOAD, FakeKernel, FakeMap
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, NO_OFFLOAD, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_maps import FakeMap
 
 ENTRY = LIST_ENTRY.pack(1, 32, 0, 0, 0, 0)
 
@@ -34,8 +35,6 @@ class Host(NamedTuple):
     bridge: str
     version1: str
     version2: str
-    make: Callable[[MapShape], int]
-    """Makes a map and returns a descriptor."""
 
 
 @pytest.fixture
@@ -46,16 +45,12 @@ def fake(tmp_path: Path) -> Host:
     objects = [tmp_path / "1.bpf.o", tmp_path / "2.bpf.o"]
     for number, path in enumerate(objects):
         path.write_text(f"version {number}")
-
-    def make(shape: MapShape) -> int:
-        return kernel.open("map", kernel._new_table(shape))
-
-    return Host(kernel, "eth0", "br0", *map(str, objects), make)
+    return Host(kernel, "eth0", "br0", *map(str, objects))
 
 
 @pytest.fixture
 def real(veth: str, bridge: str, no_pins: None, bpf_object: Callable[[str], str]) -> Host:
-    return Host(AttachingKernel(), veth, bridge, bpf_object("filter"), bpf_object("next"), create_map)
+    return Host(AttachingKernel(), veth, bridge, bpf_object("filter"), bpf_object("next"))
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -72,16 +67,23 @@ def refusal(host: Host, name: str, mode: str, fd: int, expected: int) -> tuple[i
 
 
 @contextlib.contextmanager
-def attached(host: Host, mode: str) -> Iterator[int]:
-    """Version 1 is on the NIC; gives its descriptor."""
+def attached(host: Host, mode: str, reuse: Mapping[str, int] = MappingProxyType({})) -> Iterator[int]:
+    """Version 1 is on the NIC, on these maps; gives its descriptor."""
     kernel, ifindex = host.kernel, host.kernel.interface(host.nic).ifindex
-    with kernel.load(host.version1, Config(), {}) as loaded:
+    with kernel.load(host.version1, Config(), reuse) as loaded:
         kernel.attach(ifindex, mode, loaded.fd, NOTHING)
         yield loaded.fd
         found = kernel.attached(ifindex)
         if found:
             with kernel.opened(found.prog_id) as there:
                 kernel.attach(ifindex, found.mode, NOTHING, there)
+
+
+def map_in_use(host: Host, name: str) -> int:
+    """The number of a map that the program on the NIC goes by."""
+    found = host.kernel.attached(host.kernel.interface(host.nic).ifindex)
+    assert found is not None
+    return found.maps[name]
 
 
 def test_the_fake_has_every_method_of_the_real_one_with_the_same_parameters() -> None:
@@ -160,18 +162,18 @@ def test_two_modes_at_once_are_refused(host: Host, there: str, asked: str) -> No
 
 
 def test_a_program_works_on_the_maps_it_is_given(host: Host) -> None:
-    with host.kernel.map_by_fd(host.make(MAPS["xdp_settings"])) as settings:
+    with host.kernel.new_map(MAPS["xdp_settings"]) as settings:
         settings.update(bytes(4), b"a" * 24)
-        with host.kernel.load(host.version1, Config(), {"xdp_settings": settings.fd}) as loaded:
-            with host.kernel.map_by_fd(loaded.map_fds["xdp_settings"]) as used:
-                assert used.info.id == settings.info.id
-                assert used.lookup(bytes(4)) == b"a" * 24
+        with attached(host, "native", {"xdp_settings": settings.fd}):
+            used = map_in_use(host, "xdp_settings")
+            assert used == settings.info.id
+            assert host.kernel.read_first(used) == b"a" * 24
 
 
 def test_a_map_of_another_size_is_taken_so_that_shapes_have_to_be_compared_before(host: Host) -> None:
     smaller = MAPS["hosts_v4"]._replace(max_entries=2)
-    with host.kernel.map_by_fd(host.make(smaller)) as table, host.kernel.load(host.version1, Config(), {"hosts_v4": table.fd}) as loaded:
-        with host.kernel.map_by_fd(loaded.map_fds["hosts_v4"]) as used:
+    with host.kernel.new_map(smaller) as table, attached(host, "native", {"hosts_v4": table.fd}):
+        with host.kernel.map_by_id(map_in_use(host, "hosts_v4")) as used:
             assert used.shape == smaller
 
 
@@ -190,7 +192,7 @@ def test_what_is_no_object_is_refused(host: Host, text: str | None, tmp_path: Pa
 def test_a_full_table_says_so(host: Host, name: str, code: int) -> None:
     shape = MAPS[name]._replace(max_entries=2)
     prefix = b"\x20\0\0\0" if shape.key_size == 8 else b""
-    with host.kernel.map_by_fd(host.make(shape)) as table:
+    with host.kernel.new_map(shape) as table:
         table.update_many([prefix + bytes([10, 0, 0, number]) for number in range(2)], [ENTRY] * 2)
         with pytest.raises(OSError) as full:
             table.update_many([prefix + bytes([10, 0, 0, 9])], [ENTRY])
@@ -201,7 +203,7 @@ def test_a_full_table_says_so(host: Host, name: str, code: int) -> None:
 
 def test_entries_come_and_go(host: Host) -> None:
     one, two = b"\x0a\0\0\1", b"\x0a\0\0\2"
-    with host.kernel.map_by_fd(host.make(MAPS["hosts_v4"])) as table:
+    with host.kernel.new_map(MAPS["hosts_v4"]) as table:
         table.update_many([one, two], [ENTRY, ENTRY])
         assert dict(table.items()) == {one: ENTRY, two: ENTRY}
         assert table.heads(8) == {one: ENTRY[:8], two: ENTRY[:8]}
@@ -212,16 +214,15 @@ def test_entries_come_and_go(host: Host) -> None:
 
 
 def test_an_array_is_full_of_zeros_and_stays_as_long_as_it_is(host: Host) -> None:
-    with host.kernel.map_by_fd(host.make(MAPS["xdp_settings"])) as settings:
+    with host.kernel.new_map(MAPS["xdp_settings"]) as settings:
         assert settings.lookup(bytes(4)) == bytes(24)
         with pytest.raises(OSError, match="Invalid argument"):
             settings.delete(bytes(4))
 
 
 def test_a_map_that_nobody_holds_is_gone(host: Host) -> None:
-    with host.kernel.map_by_fd(fd := host.make(MAPS["xdp_settings"])) as opened:
+    with host.kernel.new_map(MAPS["xdp_settings"]) as opened:
         map_id = opened.info.id
-    host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
     for _attempt in range(100):  # the real kernel frees a map a moment later
         try:
             with host.kernel.map_by_id(map_id):
@@ -343,15 +344,21 @@ def values_of(host: Host, maps: dict[str, int]) -> dict[str, set[int]]:
     return found
 
 
-def test_what_is_taken_is_zeroed_and_was_there(host: Host) -> None:
-    fds = {name: host.make(MAPS[name]) for name in COUNTED}
+@pytest.fixture
+def stack() -> Iterator[contextlib.ExitStack]:
+    """What is opened in a test is closed at its end."""
+    with contextlib.ExitStack() as opened:
+        yield opened
+
+
+def test_what_is_taken_is_zeroed_and_was_there(host: Host, stack: contextlib.ExitStack) -> None:
     maps = {}
-    for name, fd in fds.items():
-        with host.kernel.map_by_fd(fd) as opened:
-            maps[name] = opened.info.id
-            for slot in range(5 if name == "xdp_counters" else 1):
-                size = len(opened.lookup(bytes(4)))
-                opened.update(slot.to_bytes(4, "little"), bytes([slot + 1, *bytes(7)]) * (size // 8))
+    for name in COUNTED:
+        opened = stack.enter_context(host.kernel.new_map(MAPS[name]))
+        maps[name] = opened.info.id
+        for slot in range(5 if name == "xdp_counters" else 1):
+            size = len(opened.lookup(bytes(4)))
+            opened.update(slot.to_bytes(4, "little"), bytes([slot + 1, *bytes(7)]) * (size // 8))
     with host.kernel.map_by_id(maps["xdp_counters"]) as counters:
         cpus = len(counters.lookup(bytes(4))) // 8
 
@@ -360,8 +367,6 @@ def test_what_is_taken_is_zeroed_and_was_there(host: Host) -> None:
         assert take() == [cpus * number for number in (1, 2, 3, 4, 5, *[1] * 144)]
         assert values_of(host, maps) == {name: {0} for name in COUNTED}
         assert take() == [0] * 149
-    for fd in fds.values():
-        host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
 
 
 def test_every_cpu_of_this_host_can_be_reached(host: Host) -> None:
@@ -371,9 +376,8 @@ def test_every_cpu_of_this_host_can_be_reached(host: Host) -> None:
 
 
 def test_a_map_of_sockets_that_has_none(host: Host) -> None:
-    with host.kernel.map_by_fd(fd := host.make(MAPS["xsks_map"])) as opened:
+    with host.kernel.new_map(MAPS["xsks_map"]) as opened:
         assert host.kernel.sockets(opened.info.id, 256) == {}
-    host.kernel.close(fd) if isinstance(host.kernel, FakeKernel) else os.close(fd)
 
 
 def test_an_interface_has_receive_queues(host: Host) -> None:

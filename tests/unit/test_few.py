@@ -13,6 +13,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._few import Few
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.list_tasks import gate_of
 
 
 @pytest.fixture(params=["fake", "real"])
@@ -48,7 +49,7 @@ def expires(host: Kernel, text: str, name: str) -> int | None:
 
 def is_consistent(host: Kernel) -> bool:
     """Whether the gate says what the tables have."""
-    return _lists.read_gate(host) == _lists.gate_of(_lists.read(host))
+    return _lists.read_gate(host) == gate_of(_lists.read(host))
 
 
 def test_the_first_entry_of_a_host_makes_the_lists(host: Kernel) -> None:

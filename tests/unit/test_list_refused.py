@@ -19,7 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
-from ansible_collections.vos.fastpath.tests.unit.list_tasks import CONTROLLER, task
+from ansible_collections.vos.fastpath.tests.unit.list_tasks import CONTROLLER, gate_of, task
 
 
 def test_a_wrong_gate_is_mended(kernel: FakeKernel) -> None:
@@ -32,7 +32,7 @@ def test_a_wrong_gate_is_mended(kernel: FakeKernel) -> None:
     result = task(kernel, "allow", ["192.0.2.7"])
     assert result == foretold
     assert (result["changed"], result["actions"]) == (True, ["correct the sizes that the program goes by"])
-    assert _lists.read_gate(kernel) == _lists.gate_of(_lists.read(kernel))
+    assert _lists.read_gate(kernel) == gate_of(_lists.read(kernel))
     assert task(kernel, "allow", ["192.0.2.7"])["changed"] is False
 
 

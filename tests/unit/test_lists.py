@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import HEAD, Changes, Heads
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Prefix, parse_prefix
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.list_tasks import gate_of
 
 A, B, NET, SIX = map(parse_prefix, ("192.0.2.1", "192.0.2.2", "198.51.100.0/24", "2001:db8::/32"))
 NAMES = {"A": A, "B": B, "NET": NET, "SIX": SIX}
@@ -183,8 +184,8 @@ def test_a_removal_asks_for_no_time() -> None:
 
 def test_the_gate_says_which_tables_have_entries() -> None:
     entries = listed(A=ALLOW, B=BOTH, NET=BLOCK, SIX=BLOCK)
-    assert GATE.unpack(_lists.gate_of(entries)) == (2, 0, 1, 1, 2, 3)
-    assert _lists.gate_of(NOTHING) == bytes(24)
+    assert GATE.unpack(gate_of(entries)) == (2, 0, 1, 1, 2, 3)
+    assert gate_of(NOTHING) == bytes(24)
 
 
 def test_where_no_list_was_made_yet_there_is_nothing(kernel: FakeKernel) -> None:
@@ -213,7 +214,7 @@ def test_what_is_applied_is_there(kernel: FakeKernel) -> None:
     entries = listed(A=ALLOW, NET=BLOCK, SIX=BOTH)
     _lists.apply(kernel, NOTHING, Changes(entries, {}, {}))
     assert _lists.read(kernel) == entries
-    assert _lists.read_gate(kernel) == _lists.gate_of(entries)
+    assert _lists.read_gate(kernel) == gate_of(entries)
     with kernel.host_map("prefixes_v4") as table:
         assert table.lookup(NET.key) == LIST_ENTRY.pack(BLOCK, 24, 0, 0, 0, 0)
     assert _lists.has_allowed(kernel, 10)
@@ -290,7 +291,7 @@ def test_a_kernel_without_memory_says_so_and_all_is_as_it_was(kernel: FakeKernel
         _lists.apply(kernel, listed(A=BLOCK), changes)
     assert str(error.value) == "The lists: Cannot allocate memory (ENOMEM). " + PUT_BACK
     assert _lists.read(kernel) == listed(A=BLOCK)
-    assert _lists.read_gate(kernel) == _lists.gate_of(listed(A=BLOCK))
+    assert _lists.read_gate(kernel) == gate_of(listed(A=BLOCK))
     kernel.memory = None
     _lists.apply(kernel, listed(A=BLOCK), changes)
     assert _lists.read(kernel) == listed(A=BOTH, B=ALLOW, SIX=ALLOW)
@@ -313,7 +314,7 @@ def test_what_went_comes_back_before_what_came_goes(kernel: FakeKernel, monkeypa
     with pytest.raises(FastpathError, match="All was put back"):
         _lists.apply(kernel, there, _lists.plan(there, wanted(SIX), "block", "exact"))
     assert _lists.read(kernel) == there
-    assert _lists.read_gate(kernel) == _lists.gate_of(there)
+    assert _lists.read_gate(kernel) == gate_of(there)
 
 
 def test_what_can_not_even_be_put_back_is_for_the_next_run(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -409,12 +410,12 @@ WANTED = st.dictionaries(PREFIXES, TICKS, max_size=8).map(
 def test_from_any_lists_to_any_others(current: Heads, asked: dict[str, dict[bytes, int]], name: str, state: str) -> None:
     kernel = FakeKernel()
     fill(kernel, current)
-    assert _lists.read_gate(kernel) == _lists.gate_of(current)
+    assert _lists.read_gate(kernel) == gate_of(current)
     changes = _lists.plan(current, asked, name, state)
     foretold = _lists.gates(current, changes).after
     _lists.apply(kernel, current, changes)
     done = _lists.read(kernel)
-    assert _lists.read_gate(kernel) == _lists.gate_of(done) == foretold
+    assert _lists.read_gate(kernel) == gate_of(done) == foretold
     assert kernel.descriptors == {}
     assert not _lists.plan(done, asked, name, state), "once the plan is done there is nothing left to do"
 

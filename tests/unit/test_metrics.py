@@ -17,7 +17,8 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._metrics import FAMILIES, HostState, metrics
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
-from ansible_collections.vos.fastpath.tests.unit.fake_kernel import CPUS, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_maps import CPUS
 
 STATE = HostState("1.2.3", {"eth0": "native"}, {"block": 2}, (), {"program": 3}, 1800000000.25)
 

@@ -20,7 +20,8 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Settings
-from ansible_collections.vos.fastpath.tests.unit.fake_kernel import CPUS, NO_NATIVE, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_maps import CPUS
 
 FIRST = bytes(4)
 OLDER = {

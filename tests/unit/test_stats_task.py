@@ -22,7 +22,8 @@ from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
-from ansible_collections.vos.fastpath.tests.unit.fake_kernel import CPUS, FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_maps import CPUS
 
 ZEROS = dict.fromkeys(("options_dropped", "redirected", "passed", "blocked", "malformed"), 0)
 

@@ -49,14 +49,14 @@ def upgraded_from(older: str, veth: str, no_pins: None) -> Iterator[dict[str, in
     kernel, ifindex = AttachingKernel(), AttachingKernel().interface(veth).ifindex
     with contextlib.ExitStack() as stack:
         loaded = stack.enter_context(kernel.load(older, Config(), {}))
-        maps = {name: stack.enter_context(kernel.map_by_fd(fd)) for name, fd in loaded.map_fds.items()}
+        kernel.attach(ifindex, "native", loaded.fd, NOTHING)
+        maps = {name: stack.enter_context(kernel.map_by_id(kernel.attached(ifindex).maps[name])) for name in MAPS}
         kernel.pin(None, {shape.name: maps[shape.name] for shape in HOST_MAPS})
         kernel.pin(ifindex, {shape.name: maps[shape.name] for shape in INTERFACE_MAPS})
         entries = collect([BLOCKED, "2001:db8:7::/64"], (), 0.0).wanted
         current = read(kernel)
         apply(kernel, current, plan(current, {table: dict.fromkeys(keys, 0) for table, keys in entries.items()}, "block", "present"))
         maps["xdp_settings"].update(bytes(4), Settings().pack())
-        kernel.attach(ifindex, "native", loaded.fd, NOTHING)
         yield {name: opened.info.id for name, opened in maps.items()}
 
 
