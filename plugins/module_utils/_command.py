@@ -50,16 +50,19 @@ def main(arguments: t.Optional[t.Sequence[str]] = None, kernel: t.Any = None, sa
     """Be the command; returns its exit code."""
     options = make_parser().parse_args(arguments)
     unit = importlib.import_module(_UNITS + COMMANDS[options.command].unit)
+    answer: t.Optional[Answer] = None
     try:
-        answer: Answer = getattr(unit, options.command + "_command")(Call(options, kernel or _kernel(), saved or _saved()))
+        answer = t.cast(Answer, getattr(unit, options.command + "_command")(Call(options, kernel or _kernel(), saved or _saved())))
         _say(answer, options.json)
     except FastpathError as error:
         return _failed(str(error), options.json)
     except BrokenPipeError:  # somebody looked at the first lines only
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return SUCCESS
-    except KeyboardInterrupt:  # how one leaves what goes on and on
-        return SUCCESS
+    except KeyboardInterrupt:
+        if answer is None:
+            return _failed(str(FastpathError("Interrupted", "it was not done, or not all of it", "See 'vos-fastpath status'")), options.json)
+        return SUCCESS  # how one leaves what goes on and on
     except OSError as error:
         return _failed(str(FastpathError(str(error.filename or "The kernel"), reason_of(error), _REMEDY)), options.json)
     return answer.code

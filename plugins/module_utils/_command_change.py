@@ -17,7 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._command_line import 
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
-from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, LONG_PATIENCE, locked
 from ansible_collections.vos.fastpath.plugins.module_utils._repairs import count_repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back, lists_are_due
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import SavedInterface
@@ -55,7 +55,7 @@ def restore_command(call: Call) -> Answer:
     """Bring everything, or these interfaces, back."""
     names = list(_wanted(call, call.options.interfaces)) if call.options.interfaces else None
     _wait(call, names or (), call.options.wait)
-    with locked(LOCK):
+    with locked(LOCK, LONG_PATIENCE):
         report = bring_back(call.kernel, call.saved, names)
     return Answer(_result(report, "restored"), said(report, "restored"), DIFFERENT if report.left else SUCCESS)
 

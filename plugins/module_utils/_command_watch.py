@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._command_change import loud, said
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, LONG_PATIENCE, locked
 from ansible_collections.vos.fastpath.plugins.module_utils._restore import bring_back
 
 __all__ = ("open_socket", "watch_command")
@@ -105,7 +105,7 @@ def _restored(call: Call, name: t.Optional[str]) -> t.Iterator[str]:
     try:
         if name is not None and name not in call.saved.interfaces():
             return
-        with locked(LOCK):
+        with locked(LOCK, LONG_PATIENCE):
             # The lists outlive a device, and of a million entries comparing takes longer than a device may be without a filter.
             report = bring_back(call.kernel, call.saved, None if name is None else [name], lists=name is None)
     except (FastpathError, OSError) as error:

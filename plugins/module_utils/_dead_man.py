@@ -14,6 +14,7 @@ that was killed itself undoes nothing, and nobody is to wait for it for ever.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import time
 import typing as t
@@ -84,12 +85,12 @@ def _noted() -> t.Tuple[str, str, str]:
 
 
 def _watch(token: str, seconds: float, undo: Undo, programs: t.Collection[int]) -> None:
-    with locked(LOCK):  # free when the change is made, or when who made it is dead
+    with locked(LOCK, math.inf):  # free when the change is made, or when who made it is dead
         killed = _noted()[:2] == (token, _MADE)
     end = time.monotonic() + (0 if killed else seconds)
     while time.monotonic() < end and _noted()[0] == token:
         time.sleep(_LOOK)
-    with locked(LOCK):
+    with locked(LOCK, math.inf):
         if _noted()[0] == token:  # who was killed may have taken a program off, and not come to attach another
             left = undo({*programs, None} if killed else programs)
             _note(token, _UNDONE, "; ".join(left).replace("\n", " ") or "everything is as it was before")

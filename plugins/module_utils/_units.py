@@ -10,12 +10,15 @@ from __future__ import annotations
 import string
 import typing as t
 
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LONG_PATIENCE, PATIENCE
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import FOLDER
 
 __all__ = ("SANDBOX", "SERVERS", "escape", "instance", "unit_files")
 
 SERVERS = ("kamailio.service", "opensips.service", "freeswitch.service", "asterisk.service")
 """They start when the filter is attached."""
+
+_WORK = 120  # seconds, beside those that the lock is waited for
 
 _PLAIN = frozenset(string.ascii_letters + string.digits + ":_.")
 
@@ -62,7 +65,7 @@ Before=network-online.target {servers}
 # It does not remain after exit: when the device comes back, it is started again.
 Type=oneshot
 ExecStart={command} restore --wait 10 %I
-TimeoutStartSec=120
+TimeoutStartSec={long_timeout}
 {sandbox}
 [Install]
 WantedBy=multi-user.target sys-subsystem-net-devices-%i.device
@@ -96,7 +99,7 @@ ConditionPathExists={folder}/desired.json
 [Service]
 Type=oneshot
 ExecStart={command} verify --repair
-TimeoutStartSec=120
+TimeoutStartSec={timeout}
 Nice=10
 {sandbox}"""
 
@@ -118,6 +121,7 @@ WantedBy=timers.target
 def unit_files(command: str, interval: int) -> t.Dict[str, str]:
     """Return the units by name; the first ones are those to be enabled, of the template its instances."""
     words = {"command": command, "folder": FOLDER, "interval": str(interval), "servers": " ".join(SERVERS), "sandbox": SANDBOX}
+    words.update(timeout=str(PATIENCE + _WORK), long_timeout=str(LONG_PATIENCE + _WORK))
     return {
         "vos-fastpath-verify.timer": _TIMER.format(**words),
         "vos-fastpath-watch.service": _WATCH.format(**words),

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -36,15 +39,20 @@ def lists_of(host: Host) -> Iterator[tuple[bytes, bytes]]:
 
 
 def wait_until_all_wait(running: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Until each of these processes waits for a lock, as the kernel lists them."""
+    """Until each of these processes has the lock open, which it can't take yet."""
     deadline = time.monotonic() + 60
-    while True:
-        with open("/proc/locks", encoding="ascii") as stream:
-            waiting = {int(line.split()[5]) for line in stream if "->" in line}
-        if {process.pid for process in running} <= waiting:
-            return
+    while not all(LOCK in opened_by(process.pid) for process in running):
         assert time.monotonic() < deadline, "they do not wait for each other"
         time.sleep(0.01)
+
+
+def opened_by(pid: int) -> set[str]:
+    """The files that a process has open."""
+    found = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            found.add(os.readlink(link))
+    return found
 
 
 def test_the_same_wish_twice_is_fulfilled_once(host: Host) -> None:

@@ -155,6 +155,14 @@ def test_errors_say_what_why_and_what_to_do(run: Run, monkeypatch: pytest.Monkey
     assert run("status")[2].startswith("vos-fastpath: The kernel: Operation not permitted (EPERM). Run it as root")
 
 
+def test_who_leaves_before_it_is_done_is_not_told_that_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def leave(call: Call) -> Answer:
+        raise KeyboardInterrupt
+
+    answering(monkeypatch, leave)
+    assert run("status") == (1, "", "vos-fastpath: Interrupted: it was not done, or not all of it. See 'vos-fastpath status'\n")
+
+
 def test_a_wrong_command_line_ends_with_2(run: Run) -> None:
     for words in ((), ("nonsense",), ("status", "--nonsense")):
         with pytest.raises(SystemExit) as ended:

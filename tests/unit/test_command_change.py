@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _repairs, _restore
+from ansible_collections.vos.fastpath.plugins.module_utils import _command_change, _repairs, _restore
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import locked
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import Refused
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
@@ -149,6 +151,14 @@ def test_an_interface_that_is_not_there_keeps_nobody_from_detaching_and_attachin
     assert [note.name for note in commander.saved.local.notes().values()] == ["eth0"], "br0 is looked after again"
     commander.kernel.nics["eth0"] = nic
     assert commander("attach") == (0, ["br0 is filtered", "eth0 is filtered"])
+
+
+def test_nobody_waits_for_ever_behind_a_run_that_is_stuck(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_command_change, "LONG_PATIENCE", 0.1)
+    with locked(_command_change.LOCK):
+        assert commander("restore") == (1, [])
+    assert f"lock: process {os.getpid()} (" in commander.errors and " still holds the lock after 0.1 s. See what it does" in commander.errors
+    assert commander("restore")[0] == 0
 
 
 def test_only_what_is_to_be_filtered_can_be_changed(commander: Commander, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _command_watch
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Call
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import locked
 from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE
 
@@ -102,6 +103,15 @@ def test_what_fails_is_said_and_it_goes_on(commander: Commander) -> None:
     running = watched(commander, link("eth0", 9), link("eth0", 10))
     Path(commander.saved.path("desired.json")).write_text("nonsense")
     assert [line.partition(": ")[0] for line in lines(running)] == ["NOT restored"] * 3
+
+
+def test_a_run_that_is_stuck_is_said_and_it_goes_on(commander: Commander, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_command_watch, "LONG_PATIENCE", 0.1)
+    commander.kernel.nics["eth0"].attached.clear()
+    running = watched(commander, link("eth0", 9))
+    with locked(_command_watch.LOCK):
+        assert " still holds the lock after 0.1 s. " in next(running)
+    assert lines(running) == ["restored: eth0: nothing is attached"]
 
 
 def test_the_kernel_tells_it(veth: str) -> None:

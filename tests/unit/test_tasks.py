@@ -7,16 +7,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible.module_utils.testing import patch_module_args
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
-from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked, tried
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK
 from ansible_collections.vos.fastpath.plugins.module_utils._tasks import Task, run
 
 SPEC = {"number": {"type": "int", "default": 1}}
@@ -102,69 +99,3 @@ def test_only_root_may(real_host: None, capsys: pytest.CaptureFixture[str]) -> N
     finally:
         os.seteuid(0)
     assert (result["failed"], result["msg"]) == (True, "user id 65534: BPF needs root. Set become: true")
-
-
-@pytest.fixture
-def lock(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "lock"
-
-
-def test_the_lock_is_for_one_at_a_time(lock: Path) -> None:
-    order = []
-    entered = threading.Event()
-
-    def second() -> None:
-        entered.set()
-        with locked(str(lock)):
-            order.append("second")
-
-    with locked(str(lock)):
-        other = threading.Thread(target=second)
-        other.start()
-        entered.wait()
-        other.join(0.05)
-        order.append("first")
-    other.join()
-    assert order == ["first", "second"]
-    assert lock.stat().st_mode & 0o777 == 0o600
-
-
-def test_the_lock_goes_with_an_error(lock: Path) -> None:
-    with pytest.raises(ValueError, match="oops"), locked(str(lock)):
-        raise ValueError("oops")
-    with locked(str(lock)):
-        pass
-
-
-def test_a_lock_that_is_a_link_is_not_followed(lock: Path, tmp_path: Path) -> None:
-    lock.symlink_to("elsewhere")
-    with pytest.raises(FastpathError) as error, locked(str(lock)):
-        pass
-    assert str(error.value) == f"{lock}: the lock can't be opened: Too many levels of symbolic links (ELOOP). See what is there"
-    assert not (tmp_path / "elsewhere").exists()
-
-
-@pytest.mark.parametrize("make", [lambda path: path.write_text("") and None, lambda path: os.mkfifo(path, 0o600)], ids=["open to all", "a pipe"])
-def test_a_lock_that_others_could_hold_for_ever_is_refused(lock: Path, make: Callable[[Path], None]) -> None:
-    make(lock)
-    refuse(lock)
-
-
-def test_a_lock_of_another_user_is_refused(real_host: None, lock: Path) -> None:
-    lock.touch(0o600)
-    os.chown(lock, 65534, 65534)
-    refuse(lock)
-
-
-def refuse(lock: Path) -> None:
-    words = "it has to be a file that only root can open: whoever can open it can hold the lock for ever"
-    with pytest.raises(FastpathError, match=f"^{lock}: {words}. Remove it while no other run goes on$"), locked(str(lock)):
-        pass
-
-
-def test_who_can_not_wait_is_told_that_somebody_else_is_at_work(tmp_path: Path) -> None:
-    path = str(tmp_path / "lock")
-    with tried(path) as first, tried(path) as second:
-        assert (first, second) == (True, False)
-    with tried(path) as again:
-        assert again

@@ -13,6 +13,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _repairs
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import make_parser
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LONG_PATIENCE, PATIENCE
 from ansible_collections.vos.fastpath.plugins.module_utils._units import SERVERS, escape, instance, unit_files
 
 UNITS = unit_files("/usr/local/sbin/vos-fastpath", 60)
@@ -40,8 +41,13 @@ def test_the_server_starts_behind_the_filter_but_does_not_need_it() -> None:
     assert "kamailio.service" in SERVERS
     for name in UNITS:
         assert not lines(name, "RequiredBy")
-    assert lines("vos-fastpath@.service", "TimeoutStartSec") == ["120"]
     assert lines("vos-fastpath@.service", "WantedBy") == ["multi-user.target sys-subsystem-net-devices-%i.device"]
+
+
+@pytest.mark.parametrize(("name", "patience"), [("vos-fastpath@.service", LONG_PATIENCE), ("vos-fastpath-verify.service", PATIENCE)])
+def test_who_holds_the_lock_too_long_is_said_before_systemd_ends_the_wait(name: str, patience: int) -> None:
+    [seconds] = lines(name, "TimeoutStartSec")
+    assert int(seconds) == patience + 120
 
 
 @pytest.mark.parametrize("name", [name for name in UNITS if name.endswith(".service")])
