@@ -18,6 +18,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
     STATS_NUMBERS,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, of_cpus
 
 __all__ = ("Numbers", "counted_on", "described", "grown", "per_second", "read", "total")
 
@@ -26,7 +27,6 @@ Numbers = t.Sequence[float]
 
 _NAMES = tuple(key for key, words in COUNTERS)
 _NONE: Numbers = (0,) * (len(COUNTERS) + STATS_NUMBERS)
-_FIRST = bytes(4)
 
 
 def read(kernel: Kernel, program: Program) -> Numbers:
@@ -57,15 +57,21 @@ def per_second(numbers: Numbers, seconds: float) -> Numbers:
 
 
 def _per_cpu(kernel: Kernel, program: Program) -> t.List[Numbers]:
+    """Return what each CPU has counted; what an older version did not count yet is 0."""
     with kernel.map_by_id(program.maps["xdp_counters"]) as counters:
-        slots = [_cut(counters.lookup(struct.pack("=I", slot)), 1) for slot in range(len(COUNTERS))]
-    with kernel.map_by_id(program.maps["xdp_stats"]) as stats:
-        return [sum(parts, ()) for parts in zip(*slots, _cut(stats.lookup(_FIRST), STATS_NUMBERS))]
+        parts = [_slot(counters, slot, 1) for slot in range(len(COUNTERS))]
+    if "xdp_stats" in program.maps:
+        with kernel.map_by_id(program.maps["xdp_stats"]) as stats:
+            parts.append(_slot(stats, 0, STATS_NUMBERS))
+    else:
+        parts.append([(0,) * STATS_NUMBERS] * len(parts[0]))
+    return [sum(numbers, ()) for numbers in zip(*parts)]
 
 
-def _cut(raw: t.Optional[bytes], size: int) -> t.List[t.Tuple[int, ...]]:
-    numbers = struct.unpack("=%dQ" % (len(raw) // 8), raw) if raw else ()
-    return [numbers[start: start + size] for start in range(0, len(numbers), size)]
+def _slot(opened: Map, slot: int, size: int) -> t.List[t.Tuple[int, ...]]:
+    """Return so many numbers of each CPU."""
+    value = opened.lookup(struct.pack("=I", slot)) or bytes(opened.value_size)
+    return [struct.unpack("=%dQ" % size, each) for each in of_cpus(opened, value, 8 * size)]
 
 
 def described(numbers: Numbers) -> t.Dict[str, t.Dict[str, t.Any]]:

@@ -10,7 +10,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, HOST_MAPS
 
-__all__ = ("TABLES", "read_gate")
+__all__ = ("TABLES", "is_wrong", "read_gate")
 
 _GATE = "list_gate"
 _FIRST = bytes(4)
@@ -37,9 +37,19 @@ class GateKernel(t.Protocol):
 
 def read_gate(kernel: GateKernel) -> t.Optional[bytes]:
     """Return C(struct list_gate) as it is; V(none) where no list was made yet."""
+    gate = _raw(kernel)
+    return gate and gate.ljust(GATE.size, b"\0")
+
+
+def is_wrong(kernel: GateKernel, expected: bytes) -> bool:
+    """Whether the gate that is there says something else; one of an older version says less, which is not wrong."""
+    gate = _raw(kernel)
+    return gate is not None and gate != expected[: len(gate)]
+
+
+def _raw(kernel: GateKernel) -> t.Optional[bytes]:
     opened = kernel.host_map(_GATE)
     if opened is None:
         return None
     with opened:
-        gate = opened.lookup(_FIRST)
-    return gate and gate.ljust(GATE.size, b"\0")
+        return opened.lookup(_FIRST)

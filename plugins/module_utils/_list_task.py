@@ -16,6 +16,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attachments import a
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._controller import controller_address, default_gateways
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._gate import is_wrong
 from ansible_collections.vos.fastpath.plugins.module_utils._keep_list import ListKeeper
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._list_result import describe, hits
@@ -79,8 +80,7 @@ def list_task(
     size = GATE.unpack(gates.after)[-2:][0 if name == "allow" else 1]
     if name == "allow" and not params["allow_empty"] and not _lists.leaves_allowed(current, changes, current_tick()):
         _check_stealth(kernel)
-    gate = _lists.read_gate(kernel)
-    repair = gate is not None and gate != gates.before
+    repair = is_wrong(kernel, gates.before)
     if (repair or changes or keeper.differs) and not check:
         with keeper.kept():
             if repair or changes:

@@ -16,7 +16,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MapShape
 from ansible_collections.vos.fastpath.plugins.module_utils._bpf import attributes, bpf, create_map, map_info
 
-__all__ = ("Map", "possible_cpus", "wait_for_programs")
+__all__ = ("Map", "of_cpus", "possible_cpus", "wait_for_programs")
 
 _LOOKUP, _UPDATE, _DELETE, _NEXT_KEY = 1, 2, 3, 4
 _LOOKUP_BATCH, _UPDATE_BATCH, _DELETE_BATCH = 24, 26, 27
@@ -199,6 +199,12 @@ class Map:
         values = ((key, self.lookup(key)) for key in keys)
         found = [(key, value) for key, value in values if value is not None]
         return b"".join(key for key, value in found), b"".join(value for key, value in found), len(found)
+
+
+def of_cpus(opened: Map, value: bytes, size: int) -> t.Iterator[bytes]:
+    """Return the values of all CPUs that one of a per-CPU map is made of, so long: what an older version did not have yet is 0."""
+    width = opened.shape.value_size + 7 & ~7
+    return (value[start: start + width].ljust(size, b"\0")[:size] for start in range(0, len(value), width))
 
 
 def wait_for_programs() -> None:

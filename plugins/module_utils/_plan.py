@@ -73,7 +73,7 @@ def read_live(kernel: Kernel, name: str) -> Live:
     """Read what is on an interface. Raises FastpathError where there is no such interface."""
     interface = kernel.interface(name)
     program = kernel.attached(interface.ifindex)
-    if program is None or not program.ours:
+    if program is None or not program.ours or ".rodata" not in program.maps:
         return Live(interface, program)
     config, settings = kernel.read_first(program.maps[".rodata"]), kernel.read_first(program.maps["xdp_settings"])
     if (len(config), len(settings)) != (CONFIG.size, SETTINGS.size):

@@ -23,6 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._clock import current
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
+from ansible_collections.vos.fastpath.plugins.module_utils._gate import is_wrong
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, overlay
@@ -97,9 +98,8 @@ def _lists_back(
             changes = _lists.plan(current, wanted, name, "exact", int(_SLACK * ticks_per_second()))
             over = _expired(current, changes, name)
             differ = sum(_entries.count(some) for some in changes) - over
-            gate = _lists.read_gate(kernel)
             planned = _lists.gates(current, changes)
-            wrong = gate is not None and gate != planned.before
+            wrong = is_wrong(kernel, planned.before)
             if (changes or wrong) and not check:
                 _lists.apply(kernel, current, changes, planned)
                 current = _lists.read(kernel)

@@ -75,8 +75,15 @@ def _seen(kernel: CountingKernel, interface: Interface, program: t.Optional[Prog
     statistics = kernel.statistics(interface.name)
     if program is None or not program.ours:
         return Seen(interface, carries, program, statistics)
+    return Seen(interface, carries, program, statistics, _counts.read(kernel, program), _sources(kernel, program))
+
+
+def _sources(kernel: CountingKernel, program: Program) -> t.Sequence[_top_sources.Source]:
+    """Return who is dropped; nobody where a filter of an older version does not know it."""
+    if "top_sources" not in program.maps:
+        return ()
     with kernel.map_by_id(program.maps["top_sources"]) as top:
-        return Seen(interface, carries, program, statistics, _counts.read(kernel, program), _top_sources.read(top))
+        return _top_sources.read(top)
 
 
 def facts(kernel: CountingKernel, now: Reading, before: t.Optional[Reading], top: int) -> t.Dict[str, t.Any]:
@@ -121,21 +128,19 @@ def _interface(kernel: CountingKernel, seen: Seen) -> t.Dict[str, t.Any]:
         "counters": {},
     }
     if program is not None and program.ours:
-        config = Config.unpack(kernel.read_first(program.maps[".rodata"]))
+        config = Config.unpack(kernel.read_first(program.maps[".rodata"]) if ".rodata" in program.maps else b"")
         settings = Settings.unpack(kernel.read_first(program.maps["xdp_settings"]))
         found.update(_counts.described(seen.numbers), counters_map_id=program.maps["xdp_counters"])
-        found.update(_sockets(kernel, interface.name, program) if config.af_xdp else {"af_xdp_queues": [], "af_xdp_misplaced": []})
+        bound = _bound(kernel, interface.name, program) if config.af_xdp and "xsks_map" in program.maps else {}
+        found["af_xdp_queues"] = [queue for queue, other in bound.items() if queue == other]
+        found["af_xdp_misplaced"] = [queue for queue, other in bound.items() if queue != other]
         found.update(config._asdict(), **settings._asdict())
     return found
 
 
-def _sockets(kernel: CountingKernel, name: str, program: Program) -> t.Dict[str, t.List[int]]:
-    """Return the queues that have an AF_XDP socket, and those whose packets are lost: their socket is bound to another one."""
-    bound = kernel.sockets(program.maps["xsks_map"], min(kernel.receive_queues(name), XSK_QUEUES_MAX))
-    return {
-        "af_xdp_queues": [queue for queue, other in bound.items() if queue == other],
-        "af_xdp_misplaced": [queue for queue, other in bound.items() if queue != other],
-    }
+def _bound(kernel: CountingKernel, name: str, program: Program) -> t.Dict[int, int]:
+    """Return which queue the AF_XDP socket of each queue is bound to: the packets are lost where that is another one."""
+    return kernel.sockets(program.maps["xsks_map"], min(kernel.receive_queues(name), XSK_QUEUES_MAX))
 
 
 def _lists(kernel: CountingKernel) -> t.Dict[str, t.Any]:

@@ -13,6 +13,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _counts, _stats
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Program
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_counting import CountingKernel
 
 __all__ = ("ARGUMENT_SPEC", "stats_task")
@@ -77,11 +78,19 @@ def _taken(kernel: CountingKernel, now: _stats.Reading) -> _stats.Reading:
         take = {}
         for name, seen in now.interfaces.items():
             if seen.program and seen.numbers:
-                maps = (seen.program.maps[name] for name in ("xdp_counters", "xdp_stats", "top_sources"))
-                take[name] = stack.enter_context(kernel.taking(*maps))
+                take[name] = stack.enter_context(kernel.taking(*_counted_in(name, seen.program)))
         # From here on nothing can be refused any more.
         taken = {name: now.interfaces[name]._replace(numbers=each()) for name, each in take.items()}
     return now._replace(interfaces={**now.interfaces, **taken})
+
+
+def _counted_in(name: str, program: Program) -> t.Iterator[int]:
+    """Return the maps that are zeroed."""
+    for each in ("xdp_counters", "xdp_stats", "top_sources"):
+        if each not in program.maps:
+            reason = "the filter there is of another version, without %s" % each
+            raise FastpathError("reset: %s" % name, reason, "Upgrade it with vos.fastpath.xdp_attach. Nothing was changed")
+        yield program.maps[each]
 
 
 def _diff(taken: _stats.Reading) -> t.Dict[str, t.Any]:

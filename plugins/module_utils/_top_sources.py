@@ -14,7 +14,7 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import REASONS, TOP_SOURCE
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import seconds_of
-from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, of_cpus
 
 __all__ = ("Source", "described", "merged", "read")
 
@@ -37,7 +37,7 @@ _V4 = bytes(10) + b"\xff\xff"
 def read(opened: Map) -> t.List[Source]:
     """Return the sources of all slots and all CPUs."""
     taken = {value for _slot, value in opened.items()}  # no two alike, but those that are free: of 128 CPUs 5 MB
-    return merged(Source(*top[:4]) for value in taken for top in TOP_SOURCE.iter_unpack(value))
+    return merged(Source(*TOP_SOURCE.unpack(each)[:4]) for value in taken for each in of_cpus(opened, value, TOP_SOURCE.size))
 
 
 def merged(sources: t.Iterable[Source]) -> t.List[Source]:

@@ -36,6 +36,16 @@ def test_a_wrong_gate_is_mended(kernel: FakeKernel) -> None:
     assert task(kernel, "allow", ["192.0.2.7"])["changed"] is False
 
 
+def test_a_gate_of_an_older_version_is_not_wrong_for_what_it_can_not_say(kernel: FakeKernel) -> None:
+    kernel.allow("192.0.2.7")
+    kernel.outdate(kernel.pinned()["list_gate"], value_size=16)  # without the sizes of the lists
+    assert task(kernel, "allow", ["192.0.2.7"])["changed"] is False
+    with kernel.host_map("list_gate") as gate:
+        gate.update(bytes(4), bytes(16))
+    assert task(kernel, "allow", ["192.0.2.7"])["actions"] == ["correct the sizes that the program goes by"]
+    assert task(kernel, "allow", ["192.0.2.7"])["changed"] is False
+
+
 @pytest.mark.parametrize("check", [True, False])
 @pytest.mark.parametrize("state", ["present", "exact"])
 @pytest.mark.parametrize("entry", ["198.51.100.7", "198.51.100.0/24", "0.0.0.0/0"])

@@ -63,6 +63,14 @@ def outdate(kernel: FakeKernel, ifindex: int, *names: str) -> dict[str, int]:
     return maps
 
 
+def test_a_program_by_our_name_without_a_configuration_is_replaced(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth0"], wanted, check=False)
+    del kernel.codes[kernel.attached(2).prog_id].maps[".rodata"]
+    [outcome] = attach(kernel, ["eth0"], wanted, check=False)
+    assert [action.partition(" ")[0] for action in outcome.actions] == ["replace"]
+    assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ()
+
+
 @pytest.mark.parametrize("name", OLDER)
 def test_each_map_is_carried_over(kernel: FakeKernel, wanted: Wanted, name: str) -> None:
     attach(kernel, ["eth0"], wanted, check=False)

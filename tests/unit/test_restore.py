@@ -104,6 +104,11 @@ def test_lists_that_were_changed_behind_our_back_are_repaired(protected: FakeKer
     assert bring_back(protected, saved) == Report([], [])
 
 
+def test_sizes_that_an_older_version_can_not_say_are_no_drift(protected: FakeKernel, saved: Saved) -> None:
+    protected.outdate(protected.pinned()["list_gate"], value_size=16)
+    assert bring_back(protected, saved) == Report([], [])
+
+
 def test_a_filter_that_was_changed_behind_our_back_is_repaired(protected: FakeKernel, saved: Saved) -> None:
     protected.nics["eth0"].attached.clear()
     saved.local.record([Note("audit", "", True)])

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, METHODS, REASONS, TOP_SOURCE
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, METHOD_SLOTS, METHODS, REASONS, STATS_NUMBERS, TOP_SOURCE
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
@@ -293,6 +293,55 @@ def test_a_slot_that_is_free_or_outnumbered_names_nobody(protected: FakeKernel) 
 def test_a_reason_of_a_later_version_has_a_number(protected: FakeKernel) -> None:
     drop(protected, 2, 0, ("198.18.0.2", 1, 1, "new"))
     assert facts(protected)["top_sources"][0]["reason"] == "31"
+
+
+# A filter of an older version, before it is upgraded.
+
+
+def number(kernel: FakeKernel, ifindex: int, name: str) -> int:
+    """The number of a map that a program goes by."""
+    return kernel.attached(ifindex).maps[name]
+
+
+@pytest.mark.parametrize("name", ["top_sources", "xdp_stats", "xsks_map"])
+def test_what_an_older_version_did_not_have_is_empty_and_the_rest_is_told(protected: FakeKernel, name: str) -> None:
+    count(protected, 2, 0, 10, 5)
+    drop(protected, 2, 0, ("198.18.0.2", 7, 1, "stealth"))
+    del protected.codes[protected.attached(2).prog_id].maps[name]
+    found = facts(protected)["interfaces"]["eth0"]
+    assert found["counters"] == {**ZEROS, "options_dropped": 15}
+    assert (found["top_sources"] == [], found["af_xdp_queues"]) == (name == "top_sources", [])
+    assert set(found["methods"].values()) == {0}
+
+
+def test_what_an_older_version_counted_is_told_and_what_it_did_not_count_is_0(protected: FakeKernel) -> None:
+    count(protected, 2, 3, 10, 5)
+    stats = protected.tables[number(protected, 2, "xdp_stats")]
+    stats.values[bytes(4)] = struct.pack("=%dQ" % STATS_NUMBERS, *range(STATS_NUMBERS)) * CPUS
+    drop(protected, 2, 0, ("198.18.0.2", 7, 1, "stealth"), ("198.18.0.3", 5, 1, "stealth"))
+    before = facts(protected)["interfaces"]["eth0"]
+    protected.outdate(number(protected, 2, "xdp_stats"), value_size=8 * (STATS_NUMBERS - METHOD_SLOTS))
+    protected.outdate(number(protected, 2, "xdp_counters"), max_entries=4)
+    protected.outdate(number(protected, 2, "top_sources"), value_size=32)
+    found = facts(protected)["interfaces"]["eth0"]
+    assert (found["counters"], found["reasons"]) == (before["counters"], before["reasons"])
+    assert (before["methods"]["INVITE"] > 0, found["methods"]["INVITE"]) == (True, 0)
+    assert [(each["address"], each["packets"]) for each in found["top_sources"]] == [("198.18.0.2", 7), ("198.18.0.3", 5)]
+
+
+def test_a_program_by_our_name_without_a_configuration_is_to_be_upgraded(protected: FakeKernel) -> None:
+    del protected.codes[protected.attached(2).prog_id].maps[".rodata"]
+    with pytest.raises(FastpathError, match="The filter that is attached: it is of another version of this collection. Upgrade it"):
+        facts(protected)
+
+
+def test_what_an_older_version_counted_is_zeroed_when_it_is_upgraded(protected: FakeKernel) -> None:
+    del protected.codes[protected.attached(2).prog_id].maps["top_sources"]
+    count(protected, 2, 0, 10, 5)
+    with pytest.raises(FastpathError) as error:
+        reset(protected)
+    words = "reset: eth0: the filter there is of another version, without top_sources. Upgrade it with vos.fastpath.xdp_attach. Nothing was changed"
+    assert (str(error.value), protected.writes) == (words, [])
 
 
 # AF_XDP.

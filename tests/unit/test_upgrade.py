@@ -21,7 +21,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, 
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+from ansible_collections.vos.fastpath.plugins.module_utils._stats_task import stats_task
 from ansible_collections.vos.fastpath.tests.live.packets import request, udp
+from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.objects import SMALLER, compile_object
 
 BLOCKED, NETWORKED = "198.51.100.7", "2001:db8:7::7"
@@ -82,6 +84,21 @@ def total(kernel: AttachingKernel, map_id: int, size: int) -> list[int]:
         values = b"".join(value for _key, value in opened.items())
     numbers = struct.unpack("=%dQ" % (len(values) // 8), values)
     return [sum(numbers[word::size]) for word in range(size)]
+
+
+def test_what_the_older_filter_counted_is_told_before_the_upgrade(upgraded_from: dict[str, int], veth: str) -> None:
+    kernel = AttachingKernel()
+    before = kernel.statistics(veth)["rx_packets"]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
+        wire.bind(("veth1", 0))
+        for _packet in range(10):
+            wire.send(udp(BLOCKED, request(BLOCKED, "INVITE")))
+    while kernel.statistics(veth)["rx_packets"] < before + 10:
+        pass  # some are on the cable
+    found = stats_task(parameters("xdp_stats", interfaces=[veth]), False)["ansible_facts"]["vos_fastpath"]
+    assert {reason: each["packets"] for reason, each in found["reasons"].items() if each["packets"]} == {"blocklist": 10}
+    with kernel.opened(kernel.attached(kernel.interface(veth).ifindex).prog_id) as there:
+        kernel.attach(kernel.interface(veth).ifindex, "native", NOTHING, there)
 
 
 def test_an_upgrade_counts_every_packet_though_maps_have_other_shapes(
