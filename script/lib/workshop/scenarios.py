@@ -39,8 +39,9 @@ def molecule(part: str, name: str) -> Callable[[Workspace], Iterator[Check]]:
             "VOS_FASTPATH_RUN": str(places.CACHE / f"molecule-{name}"),
         }
         report = places.OUTPUT / part / "steps.xml"
-        timed = (sys.executable, "-B", places.ROOT / "script" / "lib", "steps", report)
-        argv = (*timed, "timeout", "--signal=INT", "--kill-after=60", LIMIT, tools / "molecule", "test", "--scenario-name", name)
+        # timeout comes first: leading the session it stays in our group, so that an interrupt reaches all that it has begun.
+        timed = ("timeout", "--signal=INT", "--kill-after=60", LIMIT, sys.executable, "-B", places.ROOT / "script" / "lib", "steps", report)
+        argv = (*timed, tools / "molecule", "test", "--scenario-name", name)
         try:
             yield Check(name, argv, workspace.collection, surroundings, report)
         finally:
