@@ -5,15 +5,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 HOST = "sbc2"
 """It has an interface that takes native XDP and one that doesn't."""
 
 STATE = """
 for name in enp1s0 br-sip; do ip -d link show $name | grep -o 'xdp[a-z]* \\|tag [0-9a-f]*' | sort; done
-ls -d /sys/fs/bpf/vos_fastpath /var/lib/vos-fastpath /etc/vos-fastpath 2>/dev/null
+find /sys/fs/bpf /var/lib /etc /usr/local -iname '*vos?fastpath*' 2>/dev/null | sort
 vos-fastpath --json list 2>/dev/null
 cat /etc/vos-fastpath/*.json /etc/vos-fastpath/*.list /etc/vos-fastpath/local/* 2>/dev/null
 true
@@ -24,6 +27,13 @@ def run(lab, folder, *arguments: str, check: bool = True):
     """The playbook on one host, with little traffic."""
     little = ("-e", "comparison_seconds=2", "-e", "comparison_scan_rate=10", "-e", f"comparison_reports={folder}")
     return lab.ansible("ansible-playbook", "playbooks/comparison_run.yml", "-e", f"vos_fastpath_hosts={HOST}", *little, *arguments, check=check)
+
+
+def begin(lab, folder) -> subprocess.Popen[str]:
+    """The same, in the background."""
+    extra = json.dumps({"vos_fastpath_hosts": HOST, "comparison_seconds": 2, "comparison_scan_rate": 10, "comparison_reports": str(folder)})
+    argv = [ROOT / ".venv/bin/ansible-playbook", "-i", ROOT / "lab/inventory", "playbooks/comparison_run.yml", "-e", extra]
+    return subprocess.Popen(argv, env=lab.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def site(lab, *arguments: str) -> None:
@@ -66,6 +76,26 @@ def test_a_filter_that_was_there_is_there_afterwards_with_its_settings_and_lists
     assert {link["xdp"]["mode"] for link in attached.values()} == {"native", "generic"}
 
 
+def test_a_host_that_does_not_answer_for_a_while_gets_back_what_it_had(lab, tmp_path, protected):
+    before = lab.on(HOST, STATE)
+    running = begin(lab, tmp_path)
+    lab.until(HOST, "ip -d link show enp1s0 | grep -c xdp", "0", seconds=60)
+    lab.on(HOST, "systemd-run --quiet --on-active=30 systemctl start ssh; systemctl stop ssh; pkill -9 sshd", check=False)
+    said, _none = running.communicate(timeout=280)
+    assert running.returncode != 0
+    assert "The run broke off, and the host is as it was found" in said, said
+    assert lab.on(HOST, STATE) == before
+
+
+def test_a_host_that_is_set_up_and_has_no_filter_is_left_alone(lab, tmp_path, protected):
+    lab.ansible("ansible", HOST, "-m", "vos.fastpath.xdp_attach", "-a", '{"interfaces": ["enp1s0", "br-sip"], "state": "absent"}')
+    before = lab.on(HOST, STATE)
+    refused = run(lab, tmp_path, check=False)
+    assert refused.returncode != 0
+    assert "There is no filter on enp1s0, br-sip, but there is" in refused.stdout
+    assert lab.on(HOST, STATE) == before
+
+
 def test_nothing_is_left_where_the_run_breaks_off(lab, tmp_path):
     before = lab.on(HOST, STATE)
     broken = run(lab, tmp_path, "-e", "vos_fastpath_mode=offload", check=False)
@@ -91,4 +121,4 @@ def test_another_program_is_not_touched(lab, tmp_path):
 def test_without_sources_it_says_what_is_missing(lab, tmp_path):
     run(lab, tmp_path, "--limit", HOST)
     (path,) = tmp_path.glob("*.md")
-    assert "the inventory has no group `traffic_sources`" in path.read_text()
+    assert "no host of the group `traffic_sources` took part" in path.read_text()
