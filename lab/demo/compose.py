@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What playbooks/comparison_run.yml has measured, as a report: Markdown, HTML and JSON. Run on the controller.
 
-python3 compose.py FOLDER < measured.json     prints the paths
+python3 compose.py FOLDER < measured.json     prints the paths, and which checks failed
 """
 
 from __future__ import annotations
@@ -17,17 +17,22 @@ from lab.demo import files, model  # the folder two above has to be on the path 
 from lab.demo.checks import checks
 
 PHASES = ("Baseline", "With XDP", "After unload")
+ASKED = "{seconds} s in each phase, {scan_rate} OPTIONS a second from each scanner and {call_rate} calls a second from each trusted source, to each address"
 HOW_TO = """\
 `ansible-playbook -i INVENTORY vos.fastpath.comparison_run` measures the hosts of the group `sbcs` (or of `-e vos_fastpath_hosts=…`), each on
 its `vos_fastpath_interfaces`, and writes this report. Traffic comes from the group `traffic_sources`; `vos_fastpath_trusted: true` says that
-one of them is on the allowlist. `comparison_seconds`, `comparison_scan_rate` and `comparison_call_rate` say how long and how fast. At its end
-every host is as it was found."""
+one of them is on the allowlist; they need sip-tester, sipsak, sipvicious, nftables, and a kernel from 5.16 on. `comparison_seconds`,
+`comparison_scan_rate` and `comparison_call_rate` say how long and how fast. In two of the three phases the hosts have no filter, so name one or
+a few; at its end every host is as it was found."""
 
 
 def main(folder: str) -> int:
     """Write the files."""
     run = comparison(json.load(sys.stdin))
-    print("\n".join(files.write(Path(folder), run, checks(run), HOW_TO)))
+    results = checks(run)
+    failed = [check for check in results if not check.ok]
+    told = [f"FAILED: {check.sentence()}" for check in failed]
+    print("\n".join([*files.write(Path(folder), run, results, HOW_TO), *told, f"{len(results) - len(failed)} of {len(results)} checks hold."]))
     return 0
 
 
@@ -40,15 +45,16 @@ def comparison(measured: dict[str, Any]) -> model.Comparison:
         started=measured["started"],
         inventory=Path(measured["inventory"]).name,
         note=measured.get("note", ""),
+        asked=ASKED.format(**measured["rates"]),
         lab=False,
         systems={host: model.system(probe) for host, probe in first.items()},
         phases=(baseline, protected, after),
-        builds={host: facts["build"] for host, facts in hosts.items()},
+        builds={host: {**facts["build"], "changed": facts["build"]["changed"] and not _had(facts)} for host, facts in hosts.items()},
         attachments={host: facts["attachment"] for host, facts in hosts.items()},
         stats={host: facts["stats"] for host, facts in hosts.items()},
         watched=(),
         seconds={},
-        attach="vos.fastpath.xdp_attach: {interfaces: …, mode: auto}",
+        attach=f"vos.fastpath.xdp_attach: {{interfaces: …, mode: {', '.join(dict.fromkeys(m for facts in hosts.values() for m in _modes(facts)))}}}",
         unload="vos.fastpath.xdp_attach: {interfaces: …, state: absent}",
         restored=_restored(hosts),
     )
@@ -61,9 +67,21 @@ def _phase(name: str, hosts: dict[str, Any], sources: dict[str, Any]) -> model.P
 
 
 def _restored(hosts: dict[str, Any]) -> str:
-    had = [host for host, facts in hosts.items() if any(i["attached"] for i in facts["found"]["interfaces"].values())]
-    what = f"the filter that was found on {', '.join(had)} is attached again, with its settings and lists" if had else "no filter was found, and none is left"
-    return f"{what}; read back and compared."
+    had = [host for host, facts in hosts.items() if _had(facts)]
+    clean = [host for host in hosts if host not in had]
+    words = [f"the filter that was found on {', '.join(had)} is attached again, with its settings and lists"] if had else []
+    words += [f"on {', '.join(clean)} no filter was found, and none is left (packages that were installed stay)"] if clean else []
+    return f"{'; '.join(words)}; read back and compared."
+
+
+def _had(facts: dict[str, Any]) -> bool:
+    """Whether a filter was found, which the run then attached again rather than build one."""
+    return any(i["attached"] for i in facts["found"]["interfaces"].values())
+
+
+def _modes(facts: dict[str, Any]) -> list[str]:
+    """The modes that were asked for."""
+    return [i["mode"] for i in facts["found"]["interfaces"].values() if i["attached"]] or [facts["mode"]]
 
 
 if __name__ == "__main__":

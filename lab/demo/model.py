@@ -75,8 +75,12 @@ class Traffic:
     found: tuple[str, ...] = ()
     probes: dict[str, Calls] = field(default_factory=dict)
     """OPTIONS of the scanner, and how many of them were answered."""
-    round_trips: dict[str, list[float]] = field(default_factory=dict)
-    """Milliseconds to the answer to OPTIONS."""
+    round_trips: dict[str, list[float | None]] = field(default_factory=dict)
+    """Milliseconds to the answer to OPTIONS; none where there was no answer."""
+
+    def times(self, addresses: tuple[str, ...]) -> list[float | None]:
+        """Of all that were asked at these addresses."""
+        return [ms for a in addresses for ms in self.round_trips.get(a, [])]
 
 
 Links = dict[str, dict[str, Link]]
@@ -93,6 +97,8 @@ class Phase:
     traffic: tuple[Traffic, ...]
     softirq: dict[str, float] = field(default_factory=dict)
     """By host: how much of its CPU time, in percent, went to software interrupts, where packets are received."""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """By host: how long it was between the two times that it was looked at."""
 
     def received(self, host: str, interface: str) -> tuple[int, int, int]:
         """Packets, bytes and drops of the interface in this phase."""
@@ -100,8 +106,8 @@ class Phase:
         return last.rx_packets - first.rx_packets, last.rx_bytes - first.rx_bytes, last.rx_dropped - first.rx_dropped
 
     def round_trips(self, addresses: tuple[str, ...]) -> list[float]:
-        """Of the trusted sources to these addresses, the shortest first."""
-        return sorted(ms for t in self.traffic for a in addresses for ms in t.round_trips.get(a, []))
+        """Of all trusted sources to these addresses, the shortest first."""
+        return sorted(ms for t in self.traffic for ms in t.times(addresses) if ms is not None)
 
     def sent(self, addresses: tuple[str, ...], trusted: bool) -> int:
         """Packets that sources of this kind sent to SIP at these addresses."""
@@ -150,8 +156,15 @@ class Comparison:
     """What attached the filter and took it off, in words for the reader."""
     note: str = ""
     """What a reader should know of the machines."""
+    asked: str = ""
+    """How much traffic was asked for, in words."""
     restored: str = ""
     """What became of the state that was found; empty where the run does not put one back."""
+
+    def hides(self, host: str, interface: str) -> bool:
+        """Whether the filter, where it is on, is to keep the OPTIONS of strangers away: its settings as xdp_stats read them."""
+        found = self.stats.get(host, {}).get("interfaces", {}).get(interface, {})
+        return not found.get("audit", False) and not {"OPTIONS", "all"}.isdisjoint(found.get("stealth", ["OPTIONS"]))
 
     @property
     def interfaces(self) -> list[tuple[str, str]]:
@@ -187,7 +200,8 @@ def traffic(source: str, trusted: bool, raw: dict[str, Any]) -> Traffic:
 def phase(name: str, before: dict[str, Any], after: dict[str, Any], made: tuple[Traffic, ...]) -> Phase:
     """From what remote/probe.py answered before and after the traffic, by host."""
     softirq = {host: _softirq(before[host]["cpu_time"], after[host]["cpu_time"]) for host in before}
-    return Phase(name, links(before), links(after), made, softirq)
+    seconds = {host: round(after[host]["uptime"] - before[host]["uptime"], 1) for host in before}
+    return Phase(name, links(before), links(after), made, softirq, seconds)
 
 
 def _softirq(before: dict[str, int], after: dict[str, int]) -> float:

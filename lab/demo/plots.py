@@ -32,7 +32,7 @@ def charts(run: Comparison) -> list[Chart]:
     names = tuple(p.name for p in phases)
     found = [
         Chart(
-            "SIP packets and what became of them",
+            "SIP packets, and what the filter counted of them",
             "packets",
             names,
             {

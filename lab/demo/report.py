@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 
 from lab.demo.checks import Check, total
@@ -39,11 +40,14 @@ def report(run: Comparison, checks: list[Check], how_to: str, picture: str = "")
 
 def _head(run: Comparison) -> str:
     names = dict.fromkeys(name for _host, name in run.interfaces)
-    systems = dict.fromkeys(f"{s.system} (kernel {s.kernel}), {s.cpu} {s.architecture}" for s in run.systems.values())
+    alike: dict[str, list[str]] = {}
+    for host, s in run.systems.items():
+        alike.setdefault(f"{s.system} (kernel {s.kernel}), {s.cpu} {s.architecture}", []).append(host)
+    systems = (f"{', '.join(hosts)}: {system}" for system, hosts in alike.items())
     lines = [
         f"**Date:** {run.started[:10]}",
         f"**Interfaces:** {', '.join(_card(run, name) for name in names)}",
-        f"**Hosts:** {', '.join(run.systems)}: {'; '.join(systems)}",
+        f"**Hosts:** {'; '.join(systems)}",
         f"**Inventory:** {'the lab of this machine' if run.lab else run.inventory}",
     ]
     if run.note:
@@ -61,11 +65,12 @@ def _card(run: Comparison, name: str) -> str:
 def _build(run: Comparison) -> str:
     first = next(iter(run.builds.values()), {})
     flags = " ".join(f for f in first.get("flags", []) if f in ("-target", "bpf", "-O2", "-mcpu=v3", "-g"))
-    rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was built already"] for h, b in run.builds.items()]
+    rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was there"] for h, b in run.builds.items()]
+    built = any(b.get("changed") for b in run.builds.values())
     lines = [
         "- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.",
         f"- **BPF object:** `{first.get('object')}` built with clang `{flags}` (BTF kept for load).",
-        "- **Result:** Build succeeded.",
+        f"- **Result:** {'Build succeeded' if built else 'Built before this run'}.",
     ]
     return "\n".join(lines) + "\n\n" + _table(["Host", "Compiler", "Object (SHA-256)", "Result"], rows)
 
@@ -80,6 +85,7 @@ def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
         ("RX bytes (cumulative)", lambda h, i: f"{phase.after[h][i].rx_bytes:,}"),
         ("RX dropped (cumulative)", lambda h, i: f"{phase.after[h][i].rx_dropped:,}"),
         ("RX packets, bytes, dropped in this phase", lambda h, i: ", ".join(f"{n:,}" for n in phase.received(h, i))),
+        ("Measured for", lambda h, i: f"{phase.seconds[h]:.1f} s" if h in phase.seconds else "not measured"),
         ("CPU time on software interrupts", lambda h, i: f"{phase.softirq[h]:.2f} %" if h in phase.softirq else "not measured"),
         *_traffic_rows(phase),
     ]
@@ -103,27 +109,29 @@ def _trusted_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
     yield f"sipsak from {traffic.source} (trusted)", _by_address(phase, lambda addresses: _first_lines(traffic, addresses))
     if traffic.calls:
         yield f"SIPp calls of {traffic.source} completed", _by_address(phase, lambda addresses: _ratio(traffic.calls, addresses))
-    if traffic.round_trips:
+    if any(traffic.round_trips.values()):
         what = f"SIP round trip of {traffic.source}, median and 95 %"
-        yield what, _by_address(phase, lambda addresses: times_in_words(phase.round_trips(addresses)))
-    yield f"TCP to 5060 from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
+        yield what, _by_address(phase, lambda addresses: times_in_words(traffic.times(addresses)))
+    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
 
 
-def times_in_words(times: list[float]) -> str:
-    """Of times in order."""
-    return f"{quantile(times, 0.5):.2f} ms, {quantile(times, 0.95):.2f} ms (of {len(times)})" if times else "no answer"
+def times_in_words(times: list[float | None]) -> str:
+    """None are those without an answer."""
+    known = sorted(ms for ms in times if ms is not None)
+    said = f"{quantile(known, 0.5):.2f} ms, {quantile(known, 0.95):.2f} ms " if known else ""
+    return f"{said}({len(known)} of {len(times)} answered)"
 
 
 def quantile(times: list[float], part: float) -> float:
-    """The time that this part of them, which are in order, does not exceed; 0 of none."""
-    return times[min(len(times) - 1, int(len(times) * part))] if times else 0.0
+    """The least time that this part of them, which are in order, does not exceed; 0 of none."""
+    return times[math.ceil(len(times) * part) - 1] if times else 0.0
 
 
 def _other_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
     yield f"Addresses that svmap finds from {traffic.source}", _by_address(phase, lambda addresses: _all(a in traffic.found for a in addresses))
     if traffic.probes:
         yield f"OPTIONS of {traffic.source} answered", _by_address(phase, lambda addresses: _ratio(traffic.probes, addresses))
-    yield f"TCP to 5060 from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
+    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
 
 
 def _by_address(phase: Phase, text: Callable[[tuple[str, ...]], str]) -> Callable[[str, str], str]:
@@ -144,11 +152,21 @@ def _attachment(run: Comparison) -> str:
     lines = []
     for host, name in run.interfaces:
         xdp = run.phases[1].after[host][name].xdp
-        refused = run.attachments.get(host, {}).get(name, {}).get("native_refused")
+        attachment = run.attachments.get(host, {}).get(name, {})
+        refused = attachment.get("native_refused")
         mode = {"native": "**native** mode", "generic": "**xdpgeneric** (SKB) mode"}.get(xdp.mode, xdp.mode) if xdp else "no program"
-        why = f" Native XDP: not supported by driver (attempted first): `{refused}`." if refused else ""
-        lines.append(f"- **{host} {name}:** loaded in {mode}.{why}")
+        known = "".join(f" {note}." for note in attachment.get("notes", ()))
+        why = f" Native XDP: not supported by driver (attempted first): `{refused}`." if refused else known
+        lines.append(f"- **{host} {name}:** loaded in {mode}.{why}{_choice(run, host, name)}")
     return "\n".join([*lines, f"- **Attach:** `{run.attach}`"])
+
+
+def _choice(run: Comparison, host: str, name: str) -> str:
+    """What the settings make of the numbers."""
+    if run.hides(host, name):
+        return ""
+    audit = run.stats[host]["interfaces"][name]["audit"]
+    return " Audit mode: what it would drop is passed." if audit else " OPTIONS of strangers are passed, by its settings."
 
 
 def _program_rows(run: Comparison) -> list[Row]:
@@ -173,8 +191,8 @@ def _counters(run: Comparison) -> str:
         rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" for n in names), "The sum of the above"])
         sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
         rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
-        rows.append(["of it by trusted sources", *(f"{sent[n][0]:,}" for n in names), "Calls, and OPTIONS that are answered"])
-        rows.append(["of it by others", *(f"{sent[n][1]:,}" for n in names), "OPTIONS that get no answer"])
+        rows.append(["of it by trusted sources", *(f"{sent[n][0]:,}" for n in names), "Calls, and OPTIONS"])
+        rows.append(["of it by others", *(f"{sent[n][1]:,}" for n in names), "OPTIONS of scans"])
         parts.append(f"**{host}**\n\n" + _table(["Counter", *(["Value"] if len(names) == 1 else names), "Meaning"], rows))
     return "\n\n".join(parts)
 
@@ -196,7 +214,7 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
             times = f"{quantile(trips, 0.5):.2f} ms" if trips else "N/A"
             softirq = f"{phase.softirq[host]:.2f} %" if host in phase.softirq else "N/A"
             rows.append([phase.name, f"{host} {name}", _xdp(link, "Off"), f"{link.rx_packets:,}", numbers, times, softirq])
-    header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)", "SIP round trip", "softirq"]
+    header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)", "Round trip (median)", "softirq"]
     failed = [c for c in checks if not c.ok]
     lines = [
         "- **Build:** OK.",
@@ -215,16 +233,18 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
 def _traffic_summary(run: Comparison) -> str:
     if not any(phase.traffic for phase in run.phases):
         return (
-            "none made, for the inventory has no group `traffic_sources`. The counters are what others sent; they are 0 where no SIP came in from the"
-            " network: what a host sends to its own address does not pass the interface. To see them increase, put another host into that group."
+            "none made, for no host of the group `traffic_sources` took part. The counters are what others sent; they are 0 where no SIP came in from"
+            " the network: what a host sends to its own address does not pass the interface. To see them increase, put another host into that group."
         )
-    return "; ".join(f"{phase.name}: {_traffic_of(phase)}" for phase in run.phases) + "."
+    asked = f"{run.asked}. " if run.asked else ""
+    return asked + "; ".join(f"{phase.name}: {_traffic_of(phase)}" for phase in run.phases) + "."
 
 
 def _traffic_of(phase: Phase) -> str:
     calls = [c for t in phase.traffic for c in t.calls.values()]
-    completed = f"{sum(c.completed for c in calls)} of {sum(c.made for c in calls)} calls completed, " if calls else ""
-    return f"{completed}svmap found {sum(len(t.found) for t in phase.traffic)} addresses"
+    scans = [t for t in phase.traffic if not t.trusted]
+    completed = [f"{sum(c.completed for c in calls)} of {sum(c.made for c in calls)} calls completed"] if calls else []
+    return ", ".join([*completed, f"svmap found {sum(len(t.found) for t in scans)} addresses" if scans else "no scan"])
 
 
 def _tcp_summary(run: Comparison) -> list[str]:

@@ -4,12 +4,17 @@
 
 from __future__ import annotations
 
+import copy
+import io
 import json
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
+
+import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi
 from lab.demo import compose, files, report
@@ -25,7 +30,7 @@ def probe(packets: int, ticks: int, counters: list[int] | None = None) -> dict[s
     link = {"mac": "02:00:00:00:00:01", "driver": "e1000e", "flags": ["UP"], "addresses": [ADDRESS], "rx_packets": packets, "rx_bytes": 100 * packets}
     link |= {"rx_dropped": 0, "xdp": xdp}
     system = {"kernel": "6.12", "architecture": "x86_64", "system": "Debian", "cpu": "AMD"}
-    return {**system, "cpu_time": {"softirq": ticks, "all": 100 * ticks}, "interfaces": {"enp1s0": link}}
+    return {**system, "cpu_time": {"softirq": ticks, "all": 100 * ticks}, "uptime": 100.0 + ticks, "interfaces": {"enp1s0": link}}
 
 
 def made(answered: int) -> dict[str, Any]:
@@ -36,7 +41,7 @@ def made(answered: int) -> dict[str, Any]:
 
 def asked() -> dict[str, Any]:
     """What it says of a trusted source."""
-    times = {ADDRESS: [1.0, 4.0, 2.0, 3.0]}
+    times = {ADDRESS: [1.0, 4.0, 2.0, 3.0, 5.0]}
     return {"sipsak": {ADDRESS: "SIP/2.0 200 OK"}, "calls": {}, "round_trips": times, "tcp": {ADDRESS: True}, "sent": {ADDRESS: 5}}
 
 
@@ -53,12 +58,15 @@ def measured(traffic: bool = True, attached: bool = False) -> dict[str, Any]:
     }
     host = {
         "phases": phases,
-        "found": {"interfaces": {"enp1s0": {"attached": attached}}},
+        "found": {"interfaces": {"enp1s0": {"attached": attached, "mode": "generic" if attached else None}}},
         "build": {"object": "sip_logic.bpf.o", "compiler": "clang 19", "flags": ["-O2"], "sha256": "0123", "changed": True},
-        "attachment": {"enp1s0": {"native_refused": REFUSAL}},
-        "stats": {"interfaces": {}},
+        "attachment": {"enp1s0": {"native_refused": REFUSAL, "notes": []}},
+        "stats": {"interfaces": {"enp1s0": {"audit": False, "stealth": ["OPTIONS"]}}},
+        "mode": "auto",
     }
-    return {"started": "2026-01-02T03:04:05+00:00", "inventory": "inventory.yml", "hosts": {"sbc": host}, "sources": sources if traffic else {}}
+    rates = {"seconds": 10, "scan_rate": 50, "call_rate": 2}
+    whole = {"started": "2026-01-02T03:04:05+00:00", "inventory": "inventory.yml", "rates": rates}
+    return {**whole, "hosts": {"sbc": host}, "sources": sources if traffic else {}}
 
 
 def text_of(data: dict[str, Any]) -> str:
@@ -74,8 +82,85 @@ def test_the_report_has_the_sections_of_the_first_one_and_what_was_measured() ->
     cells = {tuple(cell.strip() for cell in line.strip("|").split("|")[:2]) for line in text.splitlines() if line.startswith("|")}
     assert {("OPTIONS dropped (stealth)", "21"), ("Passed to stack", "5"), ("**Sent**", "**26**"), ("XDP prog id", "44")} <= cells
     assert {("RX packets, bytes, dropped in this phase", "30, 3,000, 0"), ("OPTIONS of scanner answered", "0 of 20")} <= cells
-    assert ("SIP round trip of peer, median and 95 %", "3.00 ms, 4.00 ms (of 4)") in cells
+    assert ("SIP round trip of peer, median and 95 %", "3.00 ms, 5.00 ms (5 of 5 answered)") in cells
+    assert ("Measured for", "2.0 s") in cells
+    assert "10 s in each phase, 50 OPTIONS a second from each scanner and 2 calls a second from each trusted source, to each address" in text
     assert "FAILED" not in text
+
+
+def test_round_trips_are_those_of_the_source_that_is_named_and_what_was_not_answered_is_said() -> None:
+    data = measured()
+    far = {"trusted": True, "phases": {name: {**asked(), "round_trips": {ADDRESS: [100.0, None, None, 300.0]}} for name in data["sources"]["peer"]["phases"]}}
+    data["sources"]["far"] = far
+    text = text_of(data)
+    rows = {line.split("|")[1].strip(): line.split("|")[2].strip() for line in text.splitlines() if line.startswith("| SIP round trip of")}
+    assert rows["SIP round trip of peer, median and 95 %"] == "3.00 ms, 5.00 ms (5 of 5 answered)"
+    assert rows["SIP round trip of far, median and 95 %"] == "100.00 ms, 300.00 ms (2 of 4 answered)"
+    assert "FAILED: Baseline, sbc enp1s0: every OPTIONS that far times is answered: 2 of 4" in text
+
+
+@pytest.mark.parametrize(("times", "part", "expected"), [([1, 2, 3, 4], 0.5, 2), ([1, 2, 3], 0.5, 2), (range(1, 41), 0.95, 38), ([7], 0.95, 7), ([], 0.5, 0)])
+def test_a_quantile_is_the_least_time_that_so_many_do_not_exceed(times: Sequence[float], part: float, expected: float) -> None:
+    assert report.quantile(list(times), part) == expected
+
+
+def test_in_audit_mode_everybody_is_answered_and_that_is_no_failure() -> None:
+    data = measured()
+    host = data["hosts"]["sbc"]
+    host["stats"]["interfaces"]["enp1s0"]["audit"] = True
+    host["phases"]["With XDP"]["after"] = probe(70, 5, [1, 0, 28, 0, 0])
+    data["sources"]["scanner"]["phases"]["With XDP"] = made(20)
+    text = text_of(data)
+    assert "FAILED" not in text
+    assert "Audit mode: what it would drop is passed" in text
+    assert "get no answer" not in text
+
+
+def test_a_filter_that_hides_nothing_is_not_taken_for_one_that_fails() -> None:
+    data = measured()
+    host = data["hosts"]["sbc"]
+    host["stats"]["interfaces"]["enp1s0"]["stealth"] = []
+    host["phases"]["With XDP"]["after"] = probe(70, 5, [1, 0, 28, 0, 0])
+    data["sources"]["scanner"]["phases"]["With XDP"] = made(20)
+    text = text_of(data)
+    assert "FAILED" not in text
+    assert "OPTIONS of strangers are passed, by its settings" in text
+
+
+def test_of_a_scan_that_was_not_made_nothing_is_said_but_that() -> None:
+    data = measured()
+    del data["sources"]["scanner"]["phases"]["With XDP"]
+    text = text_of(data)
+    assert "With XDP: no scan" in text
+    assert "FAILED: With XDP: all traffic sources took part: peer" in text
+
+
+def test_a_filter_that_was_found_is_said_to_be_that_with_the_reason_for_its_mode() -> None:
+    data = measured(attached=True)
+    data["hosts"]["sbc"]["attachment"]["enp1s0"] = {"native_refused": None, "notes": ["native is not possible: e1000e has none"]}
+    text = text_of(data)
+    assert "native is not possible: e1000e has none" in text
+    assert "`vos.fastpath.xdp_attach: {interfaces: …, mode: generic}`" in text
+    assert "| was there |" in text and "Build succeeded" not in text
+
+
+def test_each_system_is_named_with_its_hosts() -> None:
+    data = measured()
+    data["hosts"]["other"] = copy.deepcopy(data["hosts"]["sbc"])
+    data["hosts"]["old"] = copy.deepcopy(data["hosts"]["sbc"])
+    data["hosts"]["old"]["phases"]["Baseline"]["before"]["kernel"] = "6.1"
+    assert "**Hosts:** sbc, other: Debian (kernel 6.12), AMD x86_64; old: Debian (kernel 6.1), AMD x86_64" in text_of(data)
+
+
+def test_a_failed_check_is_on_the_screen_too(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    data = measured()
+    data["sources"]["scanner"]["phases"]["With XDP"] = made(3)
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(data)))
+    assert compose.main(str(tmp_path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [Path(line).suffix for line in lines[:4]] == [".md", ".html", ".json", ".svg"]
+    assert "FAILED: With XDP, sbc enp1s0: no OPTIONS of scanner is answered: 3 of 20" in lines
+    assert lines[-1].endswith("checks hold.")
 
 
 def test_every_counter_is_named_as_the_program_names_it() -> None:
@@ -91,13 +176,13 @@ def test_a_filter_that_lets_something_through_is_a_failure() -> None:
 
 def test_without_traffic_it_says_what_is_missing_and_why_there_are_zeros() -> None:
     text = text_of(measured(traffic=False))
-    assert "the inventory has no group `traffic_sources`" in text
+    assert "none made, for no host of the group `traffic_sources` took part" in text
     assert "0 / 0 / 0" in text
     assert "FAILED" not in text
 
 
 def test_it_says_what_became_of_the_state() -> None:
-    assert "no filter was found, and none is left" in text_of(measured())
+    assert "on sbc no filter was found, and none is left (packages that were installed stay); read back" in text_of(measured())
     assert "the filter that was found on sbc is attached again" in text_of(measured(attached=True))
 
 
@@ -130,4 +215,4 @@ def test_it_is_written_as_markdown_as_a_page_that_stands_alone_and_as_data(tmp_p
     assert "how <code>to</code>" in written[".html"] and "**" not in re.sub(r"<svg.*</svg>", "", written[".html"], flags=re.DOTALL)
     assert all(check["ok"] for check in json.loads(written[".json"])["checks"])
     texts = [element.text for element in ElementTree.fromstring(written[".svg"]).iter("{http://www.w3.org/2000/svg}text")]
-    assert {"SIP packets and what became of them (packets)", "26", "21", "CPU time on software interrupts (%)"} <= set(texts)
+    assert {"SIP packets, and what the filter counted of them (packets)", "26", "21", "CPU time on software interrupts (%)"} <= set(texts)

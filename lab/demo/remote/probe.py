@@ -25,6 +25,7 @@ def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
         "system": os_release.get("PRETTY_NAME", "Linux").strip('"'),
         "cpu": cpu(),
         "cpu_time": cpu_time(),
+        "uptime": uptime(),
         "interfaces": {name: interface(name) for name in config["interfaces"]},
     }
 
@@ -42,6 +43,12 @@ def cpu_time() -> dict[str, int]:
     with open("/proc/stat") as file:
         ticks = [int(word) for word in file.readline().split()[1:9]]
     return {"softirq": ticks[6], "all": sum(ticks)}
+
+
+def uptime() -> float:
+    """Seconds since the boot."""
+    with open("/proc/uptime") as file:
+        return float(file.read().split()[0])
 
 
 def interface(name: str) -> dict[str, t.Any]:
@@ -92,6 +99,8 @@ def number_of(bytes_in_hex: list[str]) -> int:
 
 def tool(*argv: str) -> t.Any:
     """A program that answers in JSON."""
+    if not shutil.which(argv[0]):
+        sys.exit("{}: it is not installed on this host".format(argv[0]))
     done = subprocess.run(argv, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     if done.returncode:
         sys.exit("{}: exit {}: {}".format(" ".join(argv), done.returncode, done.stderr.strip() or done.stdout.strip()))

@@ -113,7 +113,7 @@ def svmap(addresses: list[str], port: int) -> list[str]:
     scans = ([plain] if plain else []) + [["-6", a] for a in addresses if ":" in a]
     processes = []
     for number, scan in enumerate(scans):
-        # Each has a source port and a working folder of its own.
+        # Each has a source port of its own.
         argv = ["svmap", "-p", str(port), "-P", str(15060 + number)] + scan
         processes.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True))
     printed = "".join(p.communicate()[0] for p in processes)
@@ -134,13 +134,15 @@ def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
             process.wait()
 
 
-def round_trips(addresses: list[str], port: int, number: int) -> dict[str, list[float]]:
-    """Milliseconds from OPTIONS to its answer, so many for each address; what is not answered is left out."""
-    found: dict[str, list[float]] = {address: [] for address in addresses}
+def round_trips(addresses: list[str], port: int, number: int) -> dict[str, list[float | None]]:
+    """Milliseconds from OPTIONS to its answer, so many for each address; none where there is no answer."""
+    found: dict[str, list[float | None]] = {address: [] for address in addresses}
     for turn in range(number):
         for address in addresses:
-            with contextlib.suppress(OSError):
+            try:
                 found[address].append(round_trip(address, port, turn))
+            except OSError:
+                found[address].append(None)
         time.sleep(PAUSE)
     return found
 
