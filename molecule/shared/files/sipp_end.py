@@ -8,6 +8,8 @@ import sys
 
 
 def main(sending: str, addresses: str) -> None:
+    for number in range(len(json.loads(addresses))):  # one that has ended by itself did not send until now
+        subprocess.run(["systemctl", "is-active", "lab-%s-%d" % (sending, number)], check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["systemctl", "stop", "lab-%s-*" % sending], check=True)  # all at once: each waits for its last answers
     found = {}
     for number, address in enumerate(json.loads(addresses)):
