@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What playbooks/comparison_run.yml has measured, as a report: Markdown, HTML and JSON. Run on the controller.
 
-python3 compose.py FOLDER < measured.json     prints the paths, and which checks failed
+python3 compose.py FOLDER [NAME] < measured.json     prints the paths, and which checks failed
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from lab.demo.checks import checks
 PHASES = ("Baseline", "With XDP", "After unload")
 ASKED = "{seconds} s in each phase, {scan_rate} OPTIONS a second from each scanner and {call_rate} calls a second from each trusted source, to each address"
 HOW_TO = """\
-`ansible-playbook -i INVENTORY vos.fastpath.comparison_run` measures the hosts of the group `sbcs` (or of `-e vos_fastpath_hosts=…`), each on
-its `vos_fastpath_interfaces`, and writes this report. Traffic comes from the group `traffic_sources`; `vos_fastpath_trusted: true` says that
+`ansible-playbook -i INVENTORY vos.fastpath.comparison_run -e vos_fastpath_hosts=…` measures these hosts, each on its
+`vos_fastpath_interfaces`, and writes this report. Traffic comes from the group `traffic_sources`; `vos_fastpath_trusted: true` says that
 one of them is on the allowlist; they need sip-tester, sipsak, sipvicious, nftables, and a kernel from 5.16 on. `comparison_seconds`,
 `comparison_scan_rate` and `comparison_call_rate` say how long and how fast. In two of the three phases the hosts have no filter, so name one or
 a few; at its end every host is as it was found."""
 
 
-def main(folder: str) -> int:
+def main(folder: str, name: str = "") -> int:
     """Write the files."""
     run = comparison(json.load(sys.stdin))
     results = checks(run)
     failed = [check for check in results if not check.ok]
     told = [f"FAILED: {check.sentence()}" for check in failed]
-    print("\n".join([*files.write(Path(folder), run, results, HOW_TO), *told, f"{len(results) - len(failed)} of {len(results)} checks hold."]))
+    print("\n".join([*files.write(Path(folder), run, results, HOW_TO, name), *told, f"{len(results) - len(failed)} of {len(results)} checks hold."]))
     return 0
 
 

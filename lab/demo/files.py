@@ -14,10 +14,10 @@ from lab.demo.plots import charts, svg
 from lab.demo.report import report
 
 
-def write(folder: Path, run: Comparison, results: list[Check], how_to: str) -> list[str]:
-    """The paths of what was written; the folder is made where it is missing."""
+def write(folder: Path, run: Comparison, results: list[Check], how_to: str, name: str = "") -> list[str]:
+    """The paths of what was written, named after the time where no name is given; the folder is made where it is missing."""
     folder.mkdir(parents=True, exist_ok=True)
-    name = f"comparison-run-{run.started[:19].replace(':', '').replace('-', '')}"
+    name = name or f"comparison-run-{run.started[:19].replace(':', '').replace('-', '')}"
     picture = svg(charts(run))
     text = report(run, results, how_to, f"{name}.svg" if picture else "")
     data = {"run": asdict(run), "checks": [{**asdict(c), "sentence": c.sentence()} for c in results]}

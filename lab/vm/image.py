@@ -7,12 +7,13 @@ an initrd of a shell and the few modules that lead to the disk: without KVM each
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
 import struct
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab import tree
@@ -61,7 +62,8 @@ class Image(tree.Recipe):
     masked: tuple[str, ...] = tuple(unit for unit in tree.MASKED if unit != "systemd-networkd.service") + NEEDLESS
     older: tuple[str, ...] = ()
     """Releases to take a kernel of as well."""
-    revision: int = 1
+    files: str = field(default_factory=lambda: hashlib.sha256(b"".join(p.read_bytes() for p in sorted(HERE.iterdir()))).hexdigest())
+    """A digest of what of our own is put there."""
 
     def add(self, folder: Path, log: Log) -> None:
         """Beside the packages: the older kernels, and the initrds."""

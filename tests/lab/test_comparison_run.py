@@ -45,6 +45,13 @@ def data(folder) -> dict:
     return json.loads(path.read_text())
 
 
+def test_hosts_are_not_without_the_filter_unless_they_were_named(lab):
+    refused = lab.ansible("ansible-playbook", "playbooks/comparison_run.yml", check=False)
+    assert refused.returncode != 0
+    assert "vos_fastpath_hosts is not set" in refused.stdout
+    assert "changed=0" in refused.stdout
+
+
 def test_a_host_that_had_nothing_has_nothing_afterwards_and_the_filter_was_seen_to_work(lab, tmp_path):
     before = lab.on(HOST, STATE)
     run(lab, tmp_path, "-e", "comparison_call_rate=2")

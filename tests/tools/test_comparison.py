@@ -216,3 +216,10 @@ def test_it_is_written_as_markdown_as_a_page_that_stands_alone_and_as_data(tmp_p
     assert all(check["ok"] for check in json.loads(written[".json"])["checks"])
     texts = [element.text for element in ElementTree.fromstring(written[".svg"]).iter("{http://www.w3.org/2000/svg}text")]
     assert {"SIP packets, and what the filter counted of them (packets)", "26", "21", "CPU time on software interrupts (%)"} <= set(texts)
+
+
+def test_it_is_named_as_one_likes(tmp_path: Path) -> None:
+    run = compose.comparison(measured())
+    paths = [Path(path) for path in files.write(tmp_path, run, checks(run), "", "ours")]
+    assert {path.stem for path in paths} == {"ours"}
+    assert "(ours.svg)" in (tmp_path / "ours.md").read_text()

@@ -40,6 +40,15 @@ def test_each_supported_release_is_there_with_its_kernel_and_the_oldest_kernel_b
     assert of_spec("vms") == fleet
 
 
+def test_a_change_of_what_is_put_on_a_disk_makes_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image, "HERE", tmp_path)
+    names = []
+    for text in ("one", "two", "one"):
+        (tmp_path / "init").write_text(text)
+        names.append(image.Image("trixie").name)
+    assert names[0] == names[2] != names[1]
+
+
 def test_each_machine_has_a_card_without_native_xdp_and_one_with_it() -> None:
     for host in virtual_fleet().hosts:
         if host.system:

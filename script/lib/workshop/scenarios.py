@@ -15,8 +15,8 @@ from workshop import packages, places
 from workshop.check import Check
 from workshop.workspace import Workspace
 
-LIMIT = "60m"
-"""Some ten minutes on an idle machine of two cores without KVM; more on one that is busy. This ends what hangs."""
+LIMIT = "35m"
+"""Some ten minutes on an idle machine of two cores without KVM; more on one that is busy, or has to make the disks first. This ends what hangs."""
 
 PROGRAMS = {"qemu-system-x86_64": "qemu-system-x86", "debootstrap": "debootstrap"}
 """What script/lab installs where it is missing, and the packages that bring it."""
