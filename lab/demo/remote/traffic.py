@@ -32,6 +32,9 @@ MEDIA_PORT = 20000
 PATIENCE = 2.0
 """Seconds that an answer may take."""
 
+START = 30.0
+"""Seconds that a program may take to be ready, on a machine that is busy."""
+
 PAUSE = 0.1
 """Seconds between two rounds of requests that are timed."""
 
@@ -125,8 +128,8 @@ def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
     sources = sorted({route(a)["prefsrc"] for a in config["addresses"]})
     called = [answer(source, n, scenario(config, "uas")) for n, source in enumerate(sources)]
     try:
-        for source in sources:
-            await_bound(source, CALLED_PORT)
+        for source, process in zip(sources, called):
+            await_bound(source, CALLED_PORT, process)
         return sipp(config, [*scenario(config, "uac"), "-d", "200"], config["calls"], config["rate"])
     finally:
         for process in called:
@@ -215,17 +218,19 @@ def outcome(process: subprocess.Popen[bytes], statistics: str, number: int) -> d
     return {"made": number, "completed": completed}
 
 
-def await_bound(source: str, port: int) -> None:
+def await_bound(source: str, port: int, process: subprocess.Popen[bytes]) -> None:
     """Until the called party has its port."""
     family = socket.AF_INET6 if ":" in source else socket.AF_INET
-    for _attempt in range(200):
+    end = time.monotonic() + START
+    while process.poll() is None and time.monotonic() < end:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             try:
                 probe.bind((source, port))
             except OSError:
                 return
-        subprocess.run(["sleep", "0.02"], check=False)
-    sys.exit("SIPp does not answer calls on {} port {}".format(source, port))
+        time.sleep(PAUSE / 5)
+    how = "is not ready after {:.0f} s".format(START) if process.poll() is None else "ended with status {}".format(process.returncode)
+    sys.exit("SIPp, which was to answer calls on {} port {}, {}".format(source, port, how))
 
 
 def connects(address: str, port: int) -> bool:
