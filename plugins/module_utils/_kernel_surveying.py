@@ -7,14 +7,13 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
 
 from ansible_collections.vos.fastpath.plugins.module_utils._devices import Device, read_device
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
-from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Release
 
 __all__ = ("SurveyingKernel",)
 
@@ -26,7 +25,7 @@ class SurveyingKernel(Kernel):
         """Return what decides how XDP works on an interface. Raises C(OSError)."""
         return read_device(interface)
 
-    def host(self) -> Host:
-        """Return what of this host a driver goes by."""
+    def release(self) -> Release:
+        """Return the first two numbers of the kernel's version."""
         release = re.match(r"(\d+)\.(\d+)", platform.release())
-        return Host((int(release.group(1)), int(release.group(2))) if release else (0, 0), os.cpu_count() or 1)
+        return (int(release.group(1)), int(release.group(2))) if release else (0, 0)

@@ -51,7 +51,7 @@ def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
 
 def _carriers(kernel: SurveyingKernel, device: Device) -> t.List[str]:
     name = device.interface.name
-    if not (device.kind in RELAYS or device.kind == "bond" and bond_refuses(device, kernel.host())):
+    if not (device.kind in RELAYS or device.kind == "bond" and bond_refuses(device, kernel.release())):
         return [name]
     ports = [kernel.device(kernel.interface(lower)) for lower in device.lowers]
     if not ports:

@@ -27,7 +27,7 @@ _Steps = t.Tuple[str, ...]
 
 def outlook_of(kernel: SurveyingKernel, interface: Interface) -> Outlook:
     """Return which mode to expect on an interface, and why."""
-    return outlook(kernel.device(interface), kernel.host())
+    return outlook(kernel.device(interface), kernel.release())
 
 
 def notes_of(kernel: SurveyingKernel, interface: Interface, mode: str) -> t.Tuple[str, ...]:

@@ -25,7 +25,7 @@ def survey(kernel: SurveyingKernel, name: str, with_programs: bool = True) -> t.
     """Return what is known; without C(with_programs), as where libbpf is missing, nothing of programs. Raises FastpathError."""
     interface = kernel.interface(name)
     device = kernel.device(interface)
-    found = outlook(device, kernel.host())
+    found = outlook(device, kernel.release())
     program = kernel.attached(interface.ifindex) if with_programs else None
     around = [interface, *above(kernel, name), *below(kernel, name)] if with_programs else []
     protected = [each.name for each in around if _is_ours(kernel.attached(each.ifindex))]

@@ -27,7 +27,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import apply, plan, read
 from ansible_collections.vos.fastpath.plugins.module_utils._netlink import NOTHING, Refused
-from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
+from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Release
 from ansible_collections.vos.fastpath.plugins.module_utils._pins import host_path
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._program import Candidate
@@ -94,7 +94,7 @@ class FakeKernel(AttachingKernel):
         self.before_attach: Callable[[], None] | None = None
         self.after_attach: Callable[[], None] | None = None
         """What somebody else does at that moment, once."""
-        self.runs_on = Host((6, 12), 2)
+        self.runs_on: Release = (6, 12)
         self.lacks: list[str] = []
         self.has_bpffs = True
         self._numbers = itertools.count(1)
@@ -210,7 +210,7 @@ class FakeKernel(AttachingKernel):
     def device(self, interface: Interface) -> Device:
         return self.nics[interface.name].device
 
-    def host(self) -> Host:
+    def release(self) -> Release:
         return self.runs_on
 
     def missing_capabilities(self) -> list[str]:

@@ -8,7 +8,6 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import carriers, resolve
-from ansible_collections.vos.fastpath.plugins.module_utils._outlook import Host
 from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, below
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 
@@ -62,7 +61,7 @@ def test_a_bond_that_has_no_native_mode_leaves_it_to_its_slaves(kernel: FakeKern
 
 
 def test_a_bond_on_an_old_kernel_leaves_it_to_its_slaves(kernel: FakeKernel) -> None:
-    kernel.runs_on = Host((5, 10), 2)
+    kernel.runs_on = (5, 10)
     assert list(resolve(kernel, ["bond0"])) == ["eth0", "eth1"]
 
 
