@@ -39,7 +39,7 @@ _TIME = (("--for",), {"dest": "time", "metavar": "TIME", "help": "seconds, or wi
 _COMMENT = (("--comment",), {"default": "", "metavar": "TEXT", "help": "why"})
 
 COMMANDS: t.Dict[str, Command] = {
-    "status": Command("say whether each interface is filtered as it is to be, and what was changed by hand", "_command_status"),
+    "status": Command("say whether interfaces are filtered and lists are as they are to be, and what was changed by hand", "_command_status"),
     "stats": Command(
         "what the filters counted; with rates, once or live",
         "_command_stats",

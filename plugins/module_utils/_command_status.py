@@ -10,13 +10,20 @@ from __future__ import annotations
 import time
 import typing as t
 
+from ansible_collections.vos.fastpath.plugins.module_utils import _lists
+from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, SUCCESS
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import differences, list_sizes, taken_off
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import differences, taken_off
+from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
+from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
+from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
 
 __all__ = ("status_command",)
+
+_PATIENCE = 10  # seconds; a run that changes a million entries takes about as long
 
 
 def status_command(call: Call) -> Answer:
@@ -27,15 +34,47 @@ def status_command(call: Call) -> Answer:
     interfaces = {name: {**_live(call, name, name in there), "difference": words} for name, words in found.items()}
     for name in found:
         interfaces[name]["detached_by_hand"] = taken_off(name, notes)
-    lists = list_sizes(call.kernel)
+    sizes, lists = _lists_found(call)
     result = {
         "installed": call.saved.installed(),
         "interfaces": interfaces,
-        "lists": lists,
+        "lists": sizes,
+        "list_differences": lists,
         "local": [note._asdict() for note in notes.values()],
     }
-    protected = bool(found) and not any(found.values()) and not any(each["detached_by_hand"] for each in interfaces.values())
-    return Answer(result, _lines(result, notes), SUCCESS if protected else DIFFERENT)
+    wrong = [each["difference"] for each in (*interfaces.values(), *lists.values())] + [each["detached_by_hand"] for each in interfaces.values()]
+    return Answer(result, _lines(result, notes), SUCCESS if found and not any(wrong) else DIFFERENT)
+
+
+_Lists = t.Tuple[t.Dict[str, int], t.Dict[str, t.Dict[str, t.Any]]]
+"""How many entries each list has, and how it differs from what is saved."""
+
+
+def _lists_found(call: Call) -> _Lists:
+    """Compare the lists. Where one differs they are looked at again under the lock: another run may be changing them right now."""
+    sizes, lists = _compared(call)
+    if not any(each["difference"] for each in lists.values()):
+        return sizes, lists
+    try:
+        with locked(LOCK, _PATIENCE):
+            return _compared(call)
+    except FastpathError as error:
+        busy = {name: each["difference"] and "%s; another run is at work: %s" % (each["difference"], error) for name, each in lists.items()}
+        return sizes, {name: {**each, "difference": busy[name]} for name, each in lists.items()}
+
+
+def _compared(call: Call) -> _Lists:
+    current, notes = _lists.read(call.kernel), call.saved.local.notes()
+    names = LISTS if call.saved.installed() else ()
+    return _lists.sizes(current), {name: _list_difference(call, name, notes, current) for name in names}
+
+
+def _list_difference(call: Call, name: str, notes: Notes, current: _lists.Heads) -> t.Dict[str, t.Any]:
+    try:
+        found = compare_list(call.kernel, call.saved, name, notes, current)
+    except FastpathError as error:
+        return {"difference": str(error)}
+    return {"missing": found.missing, "extra": found.extra, "other_time": found.other_time, "difference": found.words}
 
 
 def _live(call: Call, name: str, there: bool) -> t.Dict[str, t.Any]:
@@ -48,6 +87,9 @@ def _lines(result: t.Dict[str, t.Any], notes: Notes) -> t.Iterator[str]:
     for name, found in result["interfaces"].items():
         yield "%-15s %s" % (name, _words(found))
     yield "%-15s %d allowed, %d blocked" % ("lists", result["lists"]["allow"], result["lists"]["block"])
+    for name, found in result["list_differences"].items():
+        if found["difference"]:
+            yield "%-15s WRONG, %s" % (name + "list", found["difference"])
     if notes:
         yield "%-15s %d, see 'vos-fastpath list --local'" % ("by hand", len(notes))
 

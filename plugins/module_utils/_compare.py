@@ -3,15 +3,13 @@
 # GNU General Public License v3.0-or-later (see COPYING or https://www.gnu.org/licenses/gpl-3.0.txt)
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""Whether this host is as it is to be: each interface and both lists against what is saved. It only reads."""
+"""Whether this host is as it is to be: each interface against what is saved. It only reads."""
 
 from __future__ import annotations
 
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _lists
-from ansible_collections.vos.fastpath.plugins.module_utils._abi import GATE, LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import shares_lists
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
@@ -19,7 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
-__all__ = ("Difference", "difference", "differences", "list_sizes", "taken_off")
+__all__ = ("Difference", "difference", "differences", "taken_off")
 
 
 class Difference(t.NamedTuple):
@@ -79,9 +77,3 @@ def _program(kernel: AttachingKernel, live: Live, wanted: SavedInterface) -> t.O
     if not shares_lists(kernel, live):
         return "its program goes by other lists than those of this host"
     return None
-
-
-def list_sizes(kernel: AttachingKernel) -> t.Dict[str, int]:
-    """Return how many entries each list has in the kernel."""
-    gate = _lists.read_gate(kernel)
-    return dict(zip(LISTS, GATE.unpack(gate)[-2:] if gate else (0, 0)))

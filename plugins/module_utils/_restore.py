@@ -16,24 +16,21 @@ import os
 import time
 import typing as t
 
-from ansible_collections.vos.fastpath.plugins.module_utils import _entries, _files, _lists
+from ansible_collections.vos.fastpath.plugins.module_utils import _files, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, in_ticks, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, taken_off
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wanted as Entries
+from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
-from ansible_collections.vos.fastpath.plugins.module_utils._gate import is_wrong
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
-from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, overlay
+from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
 __all__ = (
     "Report",
     "bring_back",
-    "effective_entries",
     "lists_are_due",
     "lists_are_known",
     "lists_were_compared",
@@ -42,7 +39,6 @@ __all__ = (
 COMPARED = "/run/vos-fastpath.compared"
 _SHARE = 100  # comparing a million entries takes seconds: it may take a hundredth of the time
 _LITTLE = 0.5  # seconds; what takes less is done each time
-_SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
 
 
 class Report(t.NamedTuple):
@@ -79,14 +75,6 @@ def bring_back(
     return Report(repaired, left, expired, tuple(name for name in interfaces if taken_off(name, notes)))
 
 
-def effective_entries(saved: Saved, name: str, notes: Notes, now: float) -> Entries:
-    """Return what is to be on a list in the kernel: what Ansible manages with what was changed by hand, unless it has expired."""
-    entries = saved.entries(name).wanted
-    overlay(entries, notes, name)
-    _entries.drop_expired(entries, now)
-    return entries
-
-
 def _lists_back(
     kernel: AttachingKernel, saved: Saved, notes: Notes, check: bool, repaired: t.List[Difference], left: t.List[Difference]
 ) -> int:
@@ -94,31 +82,16 @@ def _lists_back(
     try:
         current = _lists.read(kernel)
         for name in LISTS:
-            wanted = in_ticks(effective_entries(saved, name, notes, time.time()))
-            changes = _lists.plan(current, wanted, name, "exact", int(_SLACK * ticks_per_second()))
-            over = _expired(current, changes, name)
-            differ = sum(_entries.count(some) for some in changes) - over
-            planned = _lists.gates(current, changes)
-            wrong = is_wrong(kernel, planned.before)
-            if (changes or wrong) and not check:
-                _lists.apply(kernel, current, changes, planned)
+            found = compare_list(kernel, saved, name, notes, current)
+            if (found.changes or found.wrong_sizes) and not check:
+                _lists.apply(kernel, current, found.changes, found.gates)
                 current = _lists.read(kernel)
-            expired += over
-            if differ or wrong:
-                words = "%d entries are not as they are to be" % differ if differ else "the sizes that the program goes by are wrong"
-                repaired.append(Difference(name + "list", words, "list"))
+            expired += found.expired
+            if found.words:
+                repaired.append(Difference(name + "list", found.words, "list"))
     except (FastpathError, OSError) as error:
         left.append(Difference("lists", _words(error), "list"))
     return expired
-
-
-def _expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> int:
-    """Return how many of the entries that are to go have only run out, which the program has noticed itself."""
-    now, number = current_tick(), 0
-    for table, heads in changes.remove.items():
-        ends = (_lists.expires_of(current[table][key], name) for key in heads)
-        number += sum(1 for end in ends if 0 < end <= now)
-    return number
 
 
 def _interface_back(

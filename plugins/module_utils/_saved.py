@@ -156,14 +156,15 @@ class Saved:
 
     def entries(self, name: str) -> Collected:
         """Return the managed entries of the list V(allow) or V(block), with their comments."""
-        from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
+        from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed, read_hosts
 
         path = self.path(_file(name))
         text = _files.read(path)
         if text is None:
             raise FastpathError(path, "it is missing", _REMEDY)
+        head, _end, rest = text.partition("\n")
         try:
-            return collect((), read_feed(path, text), 0.0)
+            return read_hosts(rest if head.startswith("#") else text) or collect((), read_feed(path, text), 0.0)
         except FastpathError as error:
             raise FastpathError(path, "it can't be read: %s" % error, _REMEDY) from error
 

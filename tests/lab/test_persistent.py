@@ -129,7 +129,7 @@ def test_drift_made_by_hand_is_repaired_and_counted(fleet: Any) -> None:
     assert json.loads(fleet.on("sbc1", "cat /var/lib/vos-fastpath/drift.json"))["repairs"] == {"program": 1, "list": 1}
     warned = fleet.on("sbc1", "journalctl -b -p warning --no-pager -u vos-fastpath-verify -o cat")
     assert "repaired: enp1s0: nothing is attached" in warned
-    assert "repaired: allowlist: 1 entries are not as they are to be" in warned
+    assert "repaired: allowlist: its entries are not as they are to be: 1 missing" in warned
     assert status(fleet, "sbc1")["interfaces"]["enp1s0"]["difference"] is None
     assert fleet.on("sbc1", "systemctl is-active vos-fastpath-verify.timer") == "active"
 

@@ -156,9 +156,9 @@ def commander(
     kernel: FakeKernel, saved: Saved, filter_object: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Commander:
     """The command on a host whose interfaces eth0 and br0 Ansible protected."""
-    from ansible_collections.vos.fastpath.plugins.module_utils import _command_change, _command_lists, _command_watch, _repairs, _restore
+    from ansible_collections.vos.fastpath.plugins.module_utils import _command_change, _command_lists, _command_status, _command_watch, _repairs, _restore
 
-    for unit in (_command_change, _command_lists, _command_watch):
+    for unit in (_command_change, _command_lists, _command_status, _command_watch):
         monkeypatch.setattr(unit, "LOCK", str(tmp_path / "lock"))
     monkeypatch.setattr(_repairs, "COUNTERS", str(tmp_path / "var" / "drift.json"))
     monkeypatch.setattr(_restore, "COMPARED", str(tmp_path / "compared"))

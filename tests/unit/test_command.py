@@ -19,10 +19,12 @@ from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call, main
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import Command
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
+from ansible_collections.vos.fastpath.plugins.module_utils._list_task import list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted, read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
+from ansible_collections.vos.fastpath.tests.unit.documents import parameters
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 
 Run = Callable[..., tuple[int, str, str]]
@@ -59,7 +61,7 @@ def test_status_of_a_host_that_nobody_protected(run: Run, saved: Saved) -> None:
 
 def test_status_of_a_host_as_it_is_to_be(run: Run, kernel: FakeKernel, saved: Saved, wanted: Wanted) -> None:
     protect(kernel, saved, wanted, "eth0", "br0")
-    kernel.allow("192.0.2.1", "198.51.100.0/24")
+    list_task("allow", parameters("xdp_allowlist", entries=["192.0.2.1", "198.51.100.0/24"]), False, kernel, saved=saved)
     tag = read_live(kernel, "eth0").program.tag
     code, out, _err = run("status")
     assert code == 0

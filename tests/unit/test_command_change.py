@@ -182,7 +182,7 @@ def test_large_lists_are_compared_at_times_and_where_their_sizes_changed(command
     assert commander("verify")[0] == 3, "who asks by hand is told"
     was = _restore._SHARE
     monkeypatch.setattr(_restore, "_SHARE", 0)
-    assert commander("verify", "--repair")[1] == ["repaired: allowlist: 1 entries are not as they are to be"]
+    assert commander("verify", "--repair")[1] == ["repaired: allowlist: its entries are not as they are to be: 1 missing"]
     monkeypatch.setattr(_restore, "_SHARE", was)
     _restore.lists_were_compared(commander.kernel, 3.0)
     with commander.kernel.host_map("list_gate") as gate:

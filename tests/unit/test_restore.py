@@ -53,8 +53,8 @@ def test_after_a_reboot_all_is_there_again_lists_first(protected: FakeKernel, sa
     report = bring_back(kernel, saved)
     assert words(report) == words(before) == (
         [
-            "allowlist: 2 entries are not as they are to be",
-            "blocklist: 1 entries are not as they are to be",
+            "allowlist: its entries are not as they are to be: 2 missing",
+            "blocklist: its entries are not as they are to be: 1 missing",
             "br0: nothing is attached",
             "eth0: nothing is attached",
         ],
@@ -97,7 +97,7 @@ def test_what_has_expired_is_removed_and_no_drift(protected: FakeKernel, saved: 
 
 def test_lists_that_were_changed_behind_our_back_are_repaired(protected: FakeKernel, saved: Saved) -> None:
     protected.block("192.0.2.200")
-    assert words(bring_back(protected, saved)) == (["blocklist: 1 entries are not as they are to be"], [])
+    assert words(bring_back(protected, saved)) == (["blocklist: its entries are not as they are to be: 1 too many"], [])
     with protected.host_map("list_gate") as gate:
         gate.update(bytes(4), bytes(24))
     assert words(bring_back(protected, saved)) == (["allowlist: the sizes that the program goes by are wrong"], [])

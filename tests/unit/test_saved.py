@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, collect, empty
+from ansible_collections.vos.fastpath.plugins.module_utils._entries import Collected, collect, count, empty, texts_of
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
@@ -81,6 +81,15 @@ def test_a_list_is_text_that_a_person_reads(saved: Saved) -> None:
     saved.local.record([Note("block", "192.0.2.3", True), Note("audit", "", True)])
     saved.forget_lists()
     assert (saved.entries("block").wanted, list(saved.local.notes())) == (empty(), [("audit", "")])
+
+
+@pytest.mark.parametrize("head", ["# The blocklist\n", ""])
+def test_no_line_of_a_list_is_lost_that_somebody_wrote(saved: Saved, head: str) -> None:
+    path = Path(saved.path("block.list"))
+    path.write_text(head + "203.0.113.7\n203.0.113.8\n")
+    assert set(texts_of("hosts_v4", saved.entries("block").wanted["hosts_v4"], 9)) == {"203.0.113.7", "203.0.113.8"}
+    path.write_text(head + "203.0.113.7\n203.0.113.64/26\n")
+    assert count(saved.entries("block").wanted) == 2
 
 
 def test_a_time_at_the_end_of_all_years_is_read_again(saved: Saved) -> None:
