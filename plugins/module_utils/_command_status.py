@@ -14,12 +14,13 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, SUCCESS
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import differences, taken_off
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import difference, slower, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import read_live
+from ansible_collections.vos.fastpath.plugins.module_utils._saved import SavedInterface
 
 __all__ = ("status_command",)
 
@@ -29,11 +30,7 @@ _PATIENCE = 10  # seconds; a run that changes a million entries takes about as l
 def status_command(call: Call) -> Answer:
     """Every interface that is to be filtered, the lists, and what was changed by hand."""
     notes = call.saved.local.notes(time.time())
-    found = {name: str(wrong) if wrong else None for name, wrong in differences(call.kernel, call.saved, notes).items()}
-    there = set(call.kernel.interfaces())
-    interfaces = {name: {**_live(call, name, name in there), "difference": words} for name, words in found.items()}
-    for name in found:
-        interfaces[name]["detached_by_hand"] = taken_off(name, notes)
+    interfaces = {name: _interface(call, name, wanted, notes) for name, wanted in call.saved.interfaces().items()}
     sizes, lists = _lists_found(call)
     result = {
         "installed": call.saved.installed(),
@@ -43,7 +40,19 @@ def status_command(call: Call) -> Answer:
         "local": [note._asdict() for note in notes.values()],
     }
     wrong = [each["difference"] for each in (*interfaces.values(), *lists.values())] + [each["detached_by_hand"] for each in interfaces.values()]
-    return Answer(result, _lines(result, notes), SUCCESS if found and not any(wrong) else DIFFERENT)
+    return Answer(result, _lines(result, notes), SUCCESS if interfaces and not any(wrong) else DIFFERENT)
+
+
+def _interface(call: Call, name: str, wanted: SavedInterface, notes: Notes) -> t.Dict[str, t.Any]:
+    """Return what is on an interface, and how that stands to what is wanted."""
+    wrong = difference(call.kernel, name, wanted, notes)
+    live: t.Dict[str, t.Any] = {"attached": False} if wrong and wrong.kind == "missing" else read_live(call.kernel, name).describe()
+    return {
+        **live,
+        "difference": str(wrong) if wrong else None,
+        "detached_by_hand": taken_off(name, notes),
+        "slower": slower(wanted, live.get("mode", "")),
+    }
 
 
 _Lists = t.Tuple[t.Dict[str, int], t.Dict[str, t.Dict[str, t.Any]]]
@@ -77,10 +86,6 @@ def _list_difference(call: Call, name: str, notes: Notes, current: _lists.Heads)
     return {"missing": found.missing, "extra": found.extra, "other_time": found.other_time, "difference": found.words}
 
 
-def _live(call: Call, name: str, there: bool) -> t.Dict[str, t.Any]:
-    return read_live(call.kernel, name).describe() if there else {"attached": False}
-
-
 def _lines(result: t.Dict[str, t.Any], notes: Notes) -> t.Iterator[str]:
     if not result["interfaces"]:
         yield "No interface is to be filtered" + ("." if result["installed"] else ": vos.fastpath.xdp_host has not been run here.")
@@ -99,6 +104,7 @@ def _words(found: t.Dict[str, t.Any]) -> str:
         return "NOT FILTERED, detached by hand; 'vos-fastpath attach' puts it back"
     if found["difference"]:
         return "WRONG, %s" % found["difference"].partition(": ")[2]
+    mode = found["mode"] + (", native when the play attached it" if found["slower"] else "")
     if found["audit"]:
-        return "audit only, %s, tag %s: nothing is dropped" % (found["mode"], found["tag"])
-    return "filtered, %s, tag %s" % (found["mode"], found["tag"])
+        return "audit only, %s, tag %s: nothing is dropped" % (mode, found["tag"])
+    return "filtered, %s, tag %s" % (mode, found["tag"])

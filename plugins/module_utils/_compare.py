@@ -17,7 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Live, read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
-__all__ = ("Difference", "difference", "differences", "taken_off")
+__all__ = ("Difference", "difference", "differences", "slower", "taken_off")
 
 
 class Difference(t.NamedTuple):
@@ -37,6 +37,11 @@ def taken_off(name: str, notes: Notes) -> bool:
     """Whether somebody detached it by hand."""
     note = notes.get(("attached", name))
     return note is not None and note.value is False
+
+
+def slower(wanted: SavedInterface, mode: str) -> bool:
+    """Whether it was native when the play attached it, and is generic now: V(auto) allows that, where a driver refuses what it could do once."""
+    return (wanted.mode, wanted.reached, mode) == ("auto", "native", "generic")
 
 
 def differences(kernel: AttachingKernel, saved: Saved, notes: t.Optional[Notes] = None) -> t.Dict[str, t.Optional[Difference]]:

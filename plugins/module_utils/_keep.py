@@ -50,7 +50,8 @@ class InterfaceKeeper:
         old = self._old.get(name)
         tag = old.tag if old is not None and old.sha256 == digest else ""
         carries = tuple(names) if tuple(names) != (name,) else ()
-        return SavedInterface(wanted.mode, wanted.object_path, digest, tag, wanted.config, wanted.settings, carries)
+        reached = old.reached if old is not None and old.mode == wanted.mode else ""
+        return SavedInterface(wanted.mode, wanted.object_path, digest, tag, wanted.config, wanted.settings, carries, reached)
 
     def drop(self, carries: t.Mapping[str, t.Sequence[str]], keep_lists: bool) -> None:
         """Keep nothing for the interfaces, nor of the lists unless these are to stay."""
@@ -75,7 +76,8 @@ class InterfaceKeeper:
             self._hold(outcomes)
         if self._installed and not self._keep_lists:
             self._saved.forget_lists()
-        self._new = {name: each._replace(tag=_tag(outcomes, name, each.tag)) for name, each in self._new.items()}
+        done = {outcome.before.interface.name: outcome for outcome in outcomes}
+        self._new = {name: _applied(each, done[name]) if name in done else each for name, each in self._new.items()}
         with self._keeping(self._new):
             pass
 
@@ -110,6 +112,8 @@ def digest_of(path: str) -> str:
         return ""
 
 
-def _tag(outcomes: t.Iterable[Outcome], name: str, default: str) -> str:
-    tags = (outcome.after.get("tag") for outcome in outcomes if outcome.before.interface.name == name)
-    return str(next(tags, default))
+def _applied(wanted: SavedInterface, outcome: Outcome) -> SavedInterface:
+    """Return it with what came of it. In which mode it is where it was attached already, others may have brought about."""
+    before, mode = outcome.before.program, outcome.after["mode"]
+    stays = before is not None and before.mode == mode
+    return wanted._replace(tag=outcome.after["tag"], reached=wanted.reached if stays and wanted.reached else mode)

@@ -19,7 +19,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils import _files, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
-from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, taken_off
+from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, slower, taken_off
 from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
@@ -121,6 +121,8 @@ def _interface_back(
         left.append(found._replace(words="%s, and it can't be repaired: %s" % (found.words, _words(error))))
         return
     words, digest = found.words, digest_of(wanted.object)
+    if slower(wanted, outcome.after["mode"]):
+        words += "; it is generic now, and was native when the play attached it"
     if digest != wanted.sha256:
         words += "; the object is not the one that was applied last"
     repaired.append(found._replace(words=words))

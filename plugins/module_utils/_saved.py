@@ -46,10 +46,12 @@ class SavedInterface(t.NamedTuple):
     settings: Settings
     carries: t.Tuple[str, ...] = ()
     """The names that the play gave: an interface below them can be the one that gets their packets."""
+    reached: str = ""
+    """The mode that it was in when the play attached it; empty where nobody noted that yet."""
 
     def describe(self) -> t.Dict[str, t.Any]:
         """Return it as plain data."""
-        plain = {"mode": self.mode, "object": self.object, "sha256": self.sha256, "tag": self.tag, "carries": self.carries}
+        plain = {"mode": self.mode, "object": self.object, "sha256": self.sha256, "tag": self.tag, "carries": self.carries, "reached": self.reached}
         return {**plain, **self.config._asdict(), **self.settings._asdict()}
 
     @classmethod
@@ -59,7 +61,7 @@ class SavedInterface(t.NamedTuple):
         settings = Settings(**{key: plain[key] for key in Settings._fields})
         settings = settings._replace(stealth=tuple(settings.stealth)).check()
         mode, path, sha256, tag = (str(plain[key]) for key in ("mode", "object", "sha256", "tag"))
-        return cls(mode, path, sha256, tag, config, settings, tuple(map(str, plain["carries"])))
+        return cls(mode, path, sha256, tag, config, settings, tuple(map(str, plain["carries"])), str(plain.get("reached", "")))
 
 
 def with_local(settings: Settings, notes: Notes) -> Settings:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 
-"""vos-fastpath status: whether the lists are what is saved."""
+"""vos-fastpath status: whether the lists are what is saved, and whether an interface is as fast as it was."""
 
 from __future__ import annotations
 
@@ -16,8 +16,26 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import locked
 from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import parse_prefix
 from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE
 
 SAME = {"missing": 0, "extra": 0, "other_time": 0, "difference": None}
+
+
+def test_generic_where_it_was_native_is_said_and_allowed(commander: Commander) -> None:
+    assert commander.json("status")["interfaces"]["eth0"]["slower"] is False
+    commander.kernel.nics["eth0"].attached.clear()
+    commander.kernel.nics["eth0"].refuses["native"] = NO_NATIVE
+    assert commander("verify", "--repair")[0] == 0
+    tag = commander.kernel.attached(2).tag
+    code, lines = commander("status")
+    assert (code, lines[:2]) == (0, [
+        f"br0             filtered, generic, tag {tag}",
+        f"eth0            filtered, generic, native when the play attached it, tag {tag}",
+    ])  # fmt: skip
+    commander.kernel.nics["eth0"].refuses.clear()
+    commander("detach", "eth0")
+    commander("attach", "eth0")
+    assert commander("status")[1][1] == f"eth0            filtered, native, tag {tag}"
 
 
 def lose(commander: Commander, text: str) -> None:

@@ -81,7 +81,7 @@ def test_a_device_that_comes_back_is_filtered_again(commander: Commander) -> Non
     commander.kernel.nics["br0"].attached.clear()
     assert next(running) == "restored: br0: nothing is attached"
     make_anew(commander, "eth0", 9)
-    assert lines(running) == ["restored: eth0: nothing is attached"]
+    assert lines(running) == ["restored: eth0: nothing is attached; it is generic now, and was native when the play attached it"]
 
 
 def test_what_is_no_new_link_is_passed_over(commander: Commander) -> None:

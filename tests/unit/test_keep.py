@@ -23,7 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import Pref
 from ansible_collections.vos.fastpath.plugins.module_utils._restore import Report, bring_back
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters
-from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
+from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 
 HAND = Note("block", "203.0.113.9", True, 0.0, "scanner", "alice")
 LET = Note("block", "192.0.2.1", False, by="alice")
@@ -204,6 +204,22 @@ def test_comments_are_saved_and_stay(kernel: FakeKernel, saved: Saved, tmp_path:
     assert Path(saved.path("block.list")).read_text().splitlines()[1:] == ["192.0.2.1  # the office", "192.0.2.2  # the branch"]
     block(kernel, saved, "192.0.2.1", state="absent")
     assert Path(saved.path("block.list")).read_text().splitlines()[1:] == ["192.0.2.2  # the branch"]
+
+
+def test_the_mode_that_a_play_attached_in_is_saved(kernel: FakeKernel, saved: Saved, filter_object: Path) -> None:
+    attach(kernel, saved, filter_object)
+    assert reached(saved) == {"eth0": "native"}
+    kernel.nics["eth0"].attached = {"generic": kernel.attached(2).prog_id}  # brought about by others
+    assert not attach(kernel, saved, filter_object)["changed"]
+    assert reached(saved) == {"eth0": "native"}
+    kernel.nics["eth0"].attached.clear()
+    kernel.nics["eth0"].refuses["native"] = NO_NATIVE
+    attach(kernel, saved, filter_object)
+    assert reached(saved) == {"eth0": "generic"}
+
+
+def reached(saved: Saved) -> dict[str, str]:
+    return {name: each.reached for name, each in saved.interfaces().items()}
 
 
 def test_a_device_that_carries_the_filter_for_another_is_saved_as_that(kernel: FakeKernel, saved: Saved) -> None:

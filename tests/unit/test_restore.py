@@ -117,6 +117,14 @@ def test_a_filter_that_was_changed_behind_our_back_is_repaired(protected: FakeKe
     assert read_live(protected, "eth0").settings.audit and read_live(protected, "br0").settings.audit
 
 
+def test_generic_where_it_was_native_is_said_when_it_is_brought_back(protected: FakeKernel, saved: Saved) -> None:
+    kernel = reboot(protected)
+    kernel.nics["eth0"].refuses["native"] = NO_NATIVE  # the new kernel's driver
+    repaired = words(bring_back(kernel, saved))[0]
+    assert repaired[2:] == ["br0: nothing is attached", "eth0: nothing is attached; it is generic now, and was native when the play attached it"]
+    assert bring_back(kernel, saved) == Report([], []), "auto allows it"
+
+
 def test_another_object_is_better_than_none_and_said(protected: FakeKernel, saved: Saved, filter_object: Path) -> None:
     filter_object.write_text("rebuilt")
     assert bring_back(protected, saved) == Report([], []), "a live filter is not replaced because of a file"

@@ -17,7 +17,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._local import Note
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._settings import Config, Settings
 
-ETH0 = SavedInterface("auto", "/o", "5ha", "7a9", Config((5060, 5080)), Settings(("OPTIONS",), audit=True, rate_limit=100), ("vlan7",))
+ETH0 = SavedInterface("auto", "/o", "5ha", "7a9", Config((5060, 5080)), Settings(("OPTIONS",), audit=True, rate_limit=100), ("vlan7",), "native")
 
 
 def test_it_is_installed_once_and_removed_without_a_trace(tmp_path: Path) -> None:
@@ -43,6 +43,15 @@ def test_interfaces_are_read_as_they_were_kept(saved: Saved) -> None:
     assert saved.interfaces() == {"eth0": ETH0}
     assert (saved.behind(["eth0"]), saved.behind(["vlan7"]), saved.behind(["eth1"])) == (["eth0"], ["eth0"], [])
     assert json.loads(Path(saved.path("desired.json")).read_text())["interfaces"]["eth0"]["ports"] == [5060, 5080]
+
+
+def test_a_file_of_an_older_version_is_read(saved: Saved) -> None:
+    path = Path(saved.path("desired.json"))
+    with saved.keep_interfaces({"eth0": ETH0}):
+        found = json.loads(path.read_text())
+        del found["interfaces"]["eth0"]["reached"]
+        path.write_text(json.dumps(found))
+    assert saved.interfaces() == {"eth0": ETH0._replace(reached="")}
 
 
 def test_what_the_kernel_refused_is_not_kept_and_what_is_equal_not_written(saved: Saved) -> None:
