@@ -15,7 +15,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._command import Answer, Call
 from ansible_collections.vos.fastpath.plugins.module_utils._command_line import DIFFERENT, SUCCESS
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import difference, slower, taken_off
-from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
+from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import WRONG_SIZES, compare_list
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._lock import LOCK, locked
@@ -39,8 +39,8 @@ def status_command(call: Call) -> Answer:
         "list_differences": lists,
         "local": [note._asdict() for note in notes.values()],
     }
-    wrong = [each["difference"] for each in (*interfaces.values(), *lists.values())] + [each["detached_by_hand"] for each in interfaces.values()]
-    return Answer(result, _lines(result, notes), SUCCESS if interfaces and not any(wrong) else DIFFERENT)
+    wrong = any(each["difference"] or each["detached_by_hand"] for each in interfaces.values()) or _differ(lists)
+    return Answer(result, _lines(result, notes), SUCCESS if interfaces and not wrong else DIFFERENT)
 
 
 def _interface(call: Call, name: str, wanted: SavedInterface, notes: Notes) -> t.Dict[str, t.Any]:
@@ -62,7 +62,7 @@ _Lists = t.Tuple[t.Dict[str, int], t.Dict[str, t.Dict[str, t.Any]]]
 def _lists_found(call: Call) -> _Lists:
     """Compare the lists. Where one differs they are looked at again under the lock: another run may be changing them right now."""
     sizes, lists = _compared(call)
-    if not any(each["difference"] for each in lists.values()):
+    if not _differ(lists):
         return sizes, lists
     try:
         with locked(LOCK, _PATIENCE):
@@ -70,6 +70,10 @@ def _lists_found(call: Call) -> _Lists:
     except FastpathError as error:
         busy = {name: each["difference"] and "%s; another run is at work: %s" % (each["difference"], error) for name, each in lists.items()}
         return sizes, {name: {**each, "difference": busy[name]} for name, each in lists.items()}
+
+
+def _differ(lists: t.Dict[str, t.Dict[str, t.Any]]) -> bool:
+    return any(each["difference"] or each["wrong_sizes"] for each in lists.values())
 
 
 def _compared(call: Call) -> _Lists:
@@ -82,8 +86,9 @@ def _list_difference(call: Call, name: str, notes: Notes, current: _lists.Heads)
     try:
         found = compare_list(call.kernel, call.saved, name, notes, current)
     except FastpathError as error:
-        return {"difference": str(error)}
-    return {"missing": found.missing, "extra": found.extra, "other_time": found.other_time, "difference": found.words}
+        return {"difference": str(error), "wrong_sizes": False}
+    numbers = {"missing": found.missing, "extra": found.extra, "other_time": found.other_time}
+    return {**numbers, "difference": found.words, "wrong_sizes": found.wrong_sizes}
 
 
 def _lines(result: t.Dict[str, t.Any], notes: Notes) -> t.Iterator[str]:
@@ -92,9 +97,11 @@ def _lines(result: t.Dict[str, t.Any], notes: Notes) -> t.Iterator[str]:
     for name, found in result["interfaces"].items():
         yield "%-15s %s" % (name, _words(found))
     yield "%-15s %d allowed, %d blocked" % ("lists", result["lists"]["allow"], result["lists"]["block"])
-    for name, found in result["list_differences"].items():
-        if found["difference"]:
-            yield "%-15s WRONG, %s" % (name + "list", found["difference"])
+    lists = {name: each["difference"] for name, each in result["list_differences"].items() if each["difference"]}
+    for name, words in lists.items():
+        yield "%-15s WRONG, %s" % (name + "list", words)
+    if not lists and _differ(result["list_differences"]):
+        yield "%-15s WRONG, %s" % ("lists", WRONG_SIZES)
     if notes:
         yield "%-15s %d, see 'vos-fastpath list --local'" % ("by hand", len(notes))
 

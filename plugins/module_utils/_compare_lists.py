@@ -16,8 +16,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._gate import is_wrong
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes, overlay
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 
-__all__ = ("Compared", "compare_list")
+__all__ = ("WRONG_SIZES", "Compared", "compare_list")
 
+WRONG_SIZES = "the sizes that the program goes by are wrong"
 _SLACK = 2.0  # seconds; times are saved in seconds, and clocks are set
 
 
@@ -34,16 +35,14 @@ class Compared(t.NamedTuple):
     """Entries that are to expire at another time."""
     expired: int
     wrong_sizes: bool
-    """Whether the program goes by sizes that the tables do not have."""
+    """Whether the program goes by sizes that the tables do not have, of both lists: where entries are lost, that follows."""
 
     @property
     def words(self) -> t.Optional[str]:
-        """What is different; V(none) where nothing is."""
+        """What is different about its entries; V(none) where nothing is."""
         numbers = ((self.missing, "missing"), (self.extra, "too many"), (self.other_time, "with another time"))
         found = ", ".join("%d %s" % each for each in numbers if each[0])
-        if found:
-            return "its entries are not as they are to be: " + found
-        return "the sizes that the program goes by are wrong" if self.wrong_sizes else None
+        return "its entries are not as they are to be: " + found if found else None
 
 
 def compare_list(kernel: _lists.ListKernel, saved: Saved, name: str, notes: Notes, current: _lists.Heads) -> Compared:

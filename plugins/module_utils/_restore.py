@@ -20,7 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils import _files, _lists
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LISTS
 from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._compare import Difference, difference, slower, taken_off
-from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import compare_list
+from ansible_collections.vos.fastpath.plugins.module_utils._compare_lists import WRONG_SIZES, compare_list
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError, reason_of
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
@@ -78,7 +78,7 @@ def bring_back(
 def _lists_back(
     kernel: AttachingKernel, saved: Saved, notes: Notes, check: bool, repaired: t.List[Difference], left: t.List[Difference]
 ) -> int:
-    expired = 0
+    expired, wrong_sizes = 0, False
     try:
         current = _lists.read(kernel)
         for name in LISTS:
@@ -87,8 +87,11 @@ def _lists_back(
                 _lists.apply(kernel, current, found.changes, found.gates)
                 current = _lists.read(kernel)
             expired += found.expired
+            wrong_sizes = wrong_sizes or found.wrong_sizes
             if found.words:
                 repaired.append(Difference(name + "list", found.words, "list"))
+        if wrong_sizes and not repaired:
+            repaired.append(Difference("lists", WRONG_SIZES, "list"))
     except (FastpathError, OSError) as error:
         left.append(Difference("lists", _words(error), "list"))
     return expired

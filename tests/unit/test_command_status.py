@@ -18,7 +18,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._prefixes import pars
 from ansible_collections.vos.fastpath.tests.unit.commanding import Commander
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE
 
-SAME = {"missing": 0, "extra": 0, "other_time": 0, "difference": None}
+SAME = {"missing": 0, "extra": 0, "other_time": 0, "difference": None, "wrong_sizes": False}
 
 
 def test_generic_where_it_was_native_is_said_and_allowed(commander: Commander) -> None:
@@ -89,7 +89,7 @@ def test_wrong_sizes_are_a_difference(commander: Commander) -> None:
     with commander.kernel.host_map("list_gate") as gate:
         gate.update(bytes(4), bytes(24))
     code, lines = commander("status")
-    assert (code, lines[2:4]) == (3, ["lists           2 allowed, 2 blocked", "allowlist       WRONG, the sizes that the program goes by are wrong"])
+    assert (code, lines[2:]) == (3, ["lists           2 allowed, 2 blocked", "lists           WRONG, the sizes that the program goes by are wrong"])
 
 
 def test_a_list_that_can_not_be_read_is_said_beside_the_rest(commander: Commander) -> None:

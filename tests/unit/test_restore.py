@@ -100,7 +100,15 @@ def test_lists_that_were_changed_behind_our_back_are_repaired(protected: FakeKer
     assert words(bring_back(protected, saved)) == (["blocklist: its entries are not as they are to be: 1 too many"], [])
     with protected.host_map("list_gate") as gate:
         gate.update(bytes(4), bytes(24))
-    assert words(bring_back(protected, saved)) == (["allowlist: the sizes that the program goes by are wrong"], [])
+    assert words(bring_back(protected, saved)) == (["lists: the sizes that the program goes by are wrong"], [])
+    assert bring_back(protected, saved) == Report([], [])
+
+
+def test_an_entry_that_was_lost_is_one_difference_though_sizes_are_wrong_then(protected: FakeKernel, saved: Saved) -> None:
+    with protected.host_map("hosts_v4") as table:
+        table.delete(parse_prefix("203.0.113.7").key)
+    for check in (True, False):
+        assert words(bring_back(protected, saved, check=check)) == (["blocklist: its entries are not as they are to be: 1 missing"], [])
     assert bring_back(protected, saved) == Report([], [])
 
 
