@@ -48,9 +48,17 @@ def charts(run: Comparison) -> list[Chart]:
             names,
             {label: tuple(quantile(_trips(run, p), part) for p in phases) for label, part in (("median", 0.5), ("95 %", 0.95))},
         ),
-        Chart("CPU time on software interrupts", "%", names, {h: tuple(p.softirq.get(h, 0.0) for p in phases) for h in list(run.systems)[:3]}),
+        _softirq(run, names),
     ]
     return [chart for chart in found if any(any(values) for values in chart.series.values())]
+
+
+def _softirq(run: Comparison, names: tuple[str, ...]) -> Chart:
+    """There are as many colours as hosts that can be shown."""
+    hosts = list(run.systems)
+    which = f" (the first {len(COLOURS)} of {len(hosts)} hosts)" if len(hosts) > len(COLOURS) else ""
+    bars = {host: tuple(phase.softirq.get(host, 0.0) for phase in run.phases) for host in hosts[: len(COLOURS)]}
+    return Chart("CPU time on software interrupts" + which, "%", names, bars)
 
 
 def svg(drawn: list[Chart]) -> str:

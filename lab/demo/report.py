@@ -31,7 +31,7 @@ def report(run: Comparison, checks: list[Check], how_to: str, picture: str = "")
         _phase(run, run.phases[2], []),
         "## 5. Summary",
         _summary(run, checks),
-        *([f"![Packets, answers, round trips and CPU by phase]({picture})"] if picture else []),
+        *([f"![What was measured, by phase]({picture})"] if picture else []),
         "## 6. The same on your own fleet",
         how_to,
     ]
@@ -183,16 +183,17 @@ def _program_rows(run: Comparison) -> list[Row]:
 def _counters(run: Comparison) -> str:
     """Read by bpftool, before and after the traffic; what was sent was counted by nftables on the outside hosts."""
     phase = run.phases[1]
-    parts = ["Read with `bpftool`. What was sent was counted with nftables where it left the traffic sources."]
+    parts = ["Read with `bpftool`." + (" What was sent was counted with nftables where it left the traffic sources." if phase.traffic else "")]
     for host in run.systems:
         names = [name for h, name in run.interfaces if h == host]
         counted = {name: phase.counted(host, name) or (0,) * len(COUNTERS) for name in names}
         rows = [[label, *(f"{counted[n][slot]:,}" for n in names), meaning] for slot, (label, meaning) in enumerate(COUNTERS)]
         rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" for n in names), "The sum of the above"])
-        sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
-        rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
-        rows.append(["of it by trusted sources", *(f"{sent[n][0]:,}" for n in names), "Calls, and OPTIONS"])
-        rows.append(["of it by others", *(f"{sent[n][1]:,}" for n in names), "OPTIONS of scans"])
+        if phase.traffic:
+            sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
+            rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
+            rows.append(["of it by trusted sources", *(f"{sent[n][0]:,}" for n in names), "Calls, and OPTIONS"])
+            rows.append(["of it by others", *(f"{sent[n][1]:,}" for n in names), "OPTIONS of scans"])
         parts.append(f"**{host}**\n\n" + _table(["Counter", *(["Value"] if len(names) == 1 else names), "Meaning"], rows))
     return "\n\n".join(parts)
 

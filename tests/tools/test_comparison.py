@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _abi
-from lab.demo import compose, files, report
+from lab.demo import compose, files, plots, report
 from lab.demo.checks import checks
 
 ADDRESS = "192.0.2.1"
@@ -177,6 +177,7 @@ def test_a_filter_that_lets_something_through_is_a_failure() -> None:
 def test_without_traffic_it_says_what_is_missing_and_why_there_are_zeros() -> None:
     text = text_of(measured(traffic=False))
     assert "none made, for no host of the group `traffic_sources` took part" in text
+    assert "nftables" not in text.split("## 6")[0] and "**Sent**" not in text
     assert "0 / 0 / 0" in text
     assert "FAILED" not in text
 
@@ -216,6 +217,13 @@ def test_it_is_written_as_markdown_as_a_page_that_stands_alone_and_as_data(tmp_p
     assert all(check["ok"] for check in json.loads(written[".json"])["checks"])
     texts = [element.text for element in ElementTree.fromstring(written[".svg"]).iter("{http://www.w3.org/2000/svg}text")]
     assert {"SIP packets, and what the filter counted of them (packets)", "26", "21", "CPU time on software interrupts (%)"} <= set(texts)
+
+
+def test_a_chart_that_has_not_room_for_all_hosts_says_so() -> None:
+    data = measured()
+    data["hosts"] = {f"sbc{number}": data["hosts"]["sbc"] for number in range(4)}
+    chart = plots.charts(compose.comparison(data))[-1]
+    assert (chart.title, list(chart.series)) == ("CPU time on software interrupts (the first 3 of 4 hosts)", ["sbc0", "sbc1", "sbc2"])
 
 
 def test_it_is_named_as_one_likes(tmp_path: Path) -> None:
