@@ -177,7 +177,7 @@ def test_a_filter_that_lets_something_through_is_a_failure() -> None:
 def test_without_traffic_it_says_what_is_missing_and_why_there_are_zeros() -> None:
     text = text_of(measured(traffic=False))
     assert "none made, for no host of the group `traffic_sources` took part" in text
-    assert "nftables" not in text.split("## 6")[0] and "**Sent**" not in text
+    assert "nftables" not in text.partition("## 6")[0] and "**Sent**" not in text
     assert "0 / 0 / 0" in text
     assert "FAILED" not in text
 
