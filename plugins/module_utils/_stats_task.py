@@ -33,7 +33,6 @@ def stats_task(
     params: t.Dict[str, t.Any],
     check: bool,
     kernel: t.Optional[CountingKernel] = None,
-    sleep: t.Callable[[float], None] = time.sleep,
     clock: t.Callable[[], float] = time.monotonic,
 ) -> t.Dict[str, t.Any]:
     """Return the facts. Without names, of every interface that carries a program. Raises FastpathError."""
@@ -42,7 +41,7 @@ def stats_task(
     before = None
     if params["interval"]:
         before = _stats.read(kernel, params["interfaces"], clock)
-        sleep(params["interval"])
+        time.sleep(params["interval"])
     now = _stats.read(kernel, params["interfaces"], clock)
     result: t.Dict[str, t.Any] = {"changed": False}
     if params["reset"]:

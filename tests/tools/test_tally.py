@@ -41,6 +41,16 @@ def test_a_report_counts_its_cases_and_keeps_their_reasons(junit: Path) -> None:
     assert found.skips == ("t.left: no such card",)
 
 
+def test_a_test_that_takes_a_minute_is_named_whatever_its_end(tmp_path: Path) -> None:
+    report = tmp_path / "slow.xml"
+    report.write_text(
+        '<testsuite><testcase classname="t" name="quick" time="59.94"/><testcase classname="t" name="long" time="2597.3"/>'
+        '<testcase classname="t" name="bad" time="60"><failure message="no"/></testcase></testsuite>'
+    )
+    found = tally.of_check(1, [report])
+    assert found == Tally(2, 1, 0, ("t.bad: no",), (), ("t.long: 2597 s", "t.bad: 60 s"))
+
+
 def test_a_tool_that_fails_without_a_failing_test_has_failed(tmp_path: Path) -> None:
     """Coverage below its limit is like that, and so is a crash before the report."""
     green = tmp_path / "green.xml"

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -171,7 +172,8 @@ def measured(kernel: FakeKernel, during: Callable[[], object], seconds: float = 
         assert asked == 1.5
         during()
 
-    result = stats_task(parameters("xdp_stats", interval=1.5), False, kernel, sleep, lambda: next(moments))
+    with mock.patch.object(time, "sleep", sleep):
+        result = stats_task(parameters("xdp_stats", interval=1.5), False, kernel, lambda: next(moments))
     return result["ansible_facts"]["vos_fastpath"]
 
 

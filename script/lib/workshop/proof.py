@@ -80,6 +80,7 @@ def _run_check(part: Part, each: check.Check, report: Report) -> Tally:
         found,
         failures=tuple(where + words for words in found.failures),
         skips=tuple(where + words for words in found.skips),
+        slow=tuple(where + words for words in found.slow),
     )
 
 

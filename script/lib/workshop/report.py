@@ -70,10 +70,9 @@ class Report:
     def summary(self, tally: Tally, begin: float) -> None:
         """The end of it all; the last line is the count."""
         self._over("")
-        if tally.skips:
-            self._say("", "Skipped:", *(f"   {words[:WIDTH]}" for words in tally.skips))
-        if tally.failures:
-            self._say("", "Failed:", *(f"   {words[:WIDTH]}" for words in tally.failures))
+        for title, found in (("Skipped", tally.skips), ("A minute or longer", tally.slow), ("Failed", tally.failures)):
+            if found:
+                self._say("", f"{title}:", *(f"   {words[:WIDTH]}" for words in found))
         times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self._times)
         self._say("", f"Times: {times}; together {time.monotonic() - begin:.0f} s", str(tally))
 

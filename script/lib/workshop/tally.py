@@ -5,12 +5,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 NOTHING_TO_DO = "No tests applicable."
 """What ansible-test says where no file is of the kind that a test looks at: neither passed nor left out."""
+
+SLOW = 60.0
+"""Seconds from which on a single test is named: where a run takes long, one wants to know why."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,7 @@ class Tally:
     skipped: int = 0
     failures: tuple[str, ...] = ()
     skips: tuple[str, ...] = ()
+    slow: tuple[str, ...] = ()
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -30,6 +34,7 @@ class Tally:
             self.skipped + other.skipped,
             self.failures + other.failures,
             self.skips + other.skips,
+            self.slow + other.slow,
         )
 
     def __str__(self) -> str:
@@ -73,6 +78,11 @@ def of_report(path: Path) -> Tally:
 
 def _of_case(case: ElementTree.Element) -> Tally:
     name = ".".join(word for word in (case.get("classname"), case.get("name")) if word)
+    seconds = float(case.get("time", 0.0))
+    return replace(_end_of(case, name), slow=(f"{name}: {seconds:.0f} s",) if seconds >= SLOW else ())
+
+
+def _end_of(case: ElementTree.Element, name: str) -> Tally:
     for kind in ("failure", "error"):
         found = case.find(kind)
         if found is not None:
