@@ -68,14 +68,16 @@ class Traces:
         pids = {int(p) for f in self._cgroup.rglob("cgroup.procs") for p in f.read_text().split()}
         self.namespaces = {link for pid in pids for link in _namespaces(pid)} - _namespaces(os.getpid())
 
+    def wait_for_the_end_of_processes(self, seconds: float = 30.0) -> None:
+        """A process that was killed ends when what it asked of the disk is done, and its namespace when all in it have ended."""
+        deadline = time.monotonic() + seconds
+        while found := self._processes():
+            assert time.monotonic() < deadline, f"{seconds:.0f} s later: {found}"
+            time.sleep(0.1)
+
     def left(self) -> list[str]:
         """Every trace that is still there, in words."""
-        found = []
-        for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()):
-            if _namespaces(pid) & self.namespaces:
-                found.append(f"process {pid} in a namespace of the lab")
-            if str(self._lab.run) in _arguments(pid) or self._cgroup.name in _arguments(pid):
-                found.append(f"process {pid}: {_arguments(pid)}")
+        found = self._processes()
         if self._cgroup.exists():
             found.append(f"cgroup {self._cgroup}")
         if str(self._lab.run) in Path("/proc/self/mountinfo").read_text():
@@ -83,6 +85,15 @@ class Traces:
         if Path("/run", self._cgroup.name).exists():
             found.append(f"/run/{self._cgroup.name}")
         return found + [f"file {p}" for p in self._lab.run.iterdir() if p.suffix != ".log"]
+
+    def _processes(self) -> list[str]:
+        found = []
+        for pid in (int(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()):
+            if _namespaces(pid) & self.namespaces:
+                found.append(f"process {pid} in a namespace of the lab")
+            if str(self._lab.run) in _arguments(pid) or self._cgroup.name in _arguments(pid):
+                found.append(f"process {pid}: {_arguments(pid)}")
+        return found
 
 
 def _cgroups() -> list[Path]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 
@@ -24,8 +23,7 @@ def test_a_killed_supervisor_takes_its_hosts_along_and_the_next_up_works(lab_of_
     lab_of_its_own("up", "--sbcs", "1")
     of_this_lab = traces(lab_of_its_own)
     os.kill(lab_of_its_own.record["pid"], signal.SIGKILL)
-    time.sleep(1)
-    assert not [trace for trace in of_this_lab.left() if trace.startswith("process")]
+    of_this_lab.wait_for_the_end_of_processes()
     assert lab_of_its_own("status", check=False).returncode == 3
     lab_of_its_own("up", "--sbcs", "1")
     assert lab_of_its_own.on("sbc1", "hostname") == "sbc1"
