@@ -22,6 +22,10 @@ cat /etc/vos-fastpath/*.json /etc/vos-fastpath/*.list /etc/vos-fastpath/local/* 
 true
 """
 
+PROGRAMS = "ip -d link show enp1s0 | grep -c prog/xdp"
+WAITED = "journalctl -q -o cat -u vos-fastpath-comparison.timer | grep -c ^Started || true"
+"""How often the host began to wait for the run's next step."""
+
 
 def run(lab, folder, *arguments: str, check: bool = True):
     """The playbook on one host, with little traffic."""
@@ -29,9 +33,10 @@ def run(lab, folder, *arguments: str, check: bool = True):
     return lab.ansible("ansible-playbook", "playbooks/comparison_run.yml", "-e", f"vos_fastpath_hosts={HOST}", *little, *arguments, check=check)
 
 
-def begin(lab, folder) -> subprocess.Popen[str]:
+def begin(lab, folder, **more: object) -> subprocess.Popen[str]:
     """The same, in the background."""
-    extra = json.dumps({"vos_fastpath_hosts": HOST, "comparison_seconds": 2, "comparison_scan_rate": 10, "comparison_reports": str(folder)})
+    little = {"vos_fastpath_hosts": HOST, "comparison_seconds": 2, "comparison_scan_rate": 10, "comparison_reports": str(folder)}
+    extra = json.dumps({**little, **more})
     argv = [ROOT / ".venv/bin/ansible-playbook", "-i", ROOT / "lab/inventory", "playbooks/comparison_run.yml", "-e", extra]
     return subprocess.Popen(argv, env=lab.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -77,8 +82,11 @@ def protected(lab):
 
 def test_a_filter_that_was_there_is_there_afterwards_with_its_settings_and_lists(lab, tmp_path, protected):
     before = lab.on(HOST, STATE)
+    waited = int(lab.on(HOST, WAITED))
     run(lab, tmp_path)
     assert lab.on(HOST, STATE) == before
+    steps = ("before the filter is taken off", "Baseline", "attaching", "With XDP", "After unload")
+    assert int(lab.on(HOST, WAITED)) == waited + len(steps), "each of them has the whole time, before the host goes back by itself"
     attached = data(tmp_path)["run"]["phases"][1]["after"][HOST]
     assert {link["xdp"]["mode"] for link in attached.values()} == {"native", "generic"}
 
@@ -91,6 +99,43 @@ def test_a_host_that_does_not_answer_for_a_while_gets_back_what_it_had(lab, tmp_
     said, _none = running.communicate(timeout=280)
     assert running.returncode != 0
     assert "The run broke off, and the host is as it was found" in said, said
+    assert lab.on(HOST, STATE) == before
+
+
+def kill_when(lab, folder, script: str, prints: str, **more: object) -> None:
+    """A run that is killed as soon as a script prints this on the host."""
+    running = begin(lab, folder, **more)
+    lab.until(HOST, script, prints, seconds=60)
+    running.kill()
+    running.communicate(timeout=60)
+
+
+def test_a_host_puts_its_filter_back_when_nothing_more_is_heard_of_the_run(lab, tmp_path, protected):
+    before = lab.on(HOST, STATE)
+    kill_when(lab, tmp_path, PROGRAMS, "0", comparison_patience=10)
+    assert lab.on(HOST, STATE) != before
+    lab.until(HOST, STATE, before, seconds=40)
+
+
+def test_a_host_that_is_rebooted_meanwhile_comes_back_with_its_filter(lab, tmp_path, protected):
+    before = lab.on(HOST, STATE)
+    kill_when(lab, tmp_path, PROGRAMS, "0")
+    lab.on(HOST, "systemctl --no-block reboot", check=False)
+    lab.until(HOST, STATE, before, seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("script", "prints"),
+    [
+        pytest.param(PROGRAMS, "1", id="attached, and no command yet"),
+        pytest.param("systemctl is-active vos-fastpath-verify.timer", "active", id="set up"),
+    ],
+)
+def test_a_host_that_had_nothing_takes_the_filter_off_when_nothing_more_is_heard_of_the_run(lab, tmp_path, script, prints):
+    before = lab.on(HOST, STATE)
+    kill_when(lab, tmp_path, script, prints, comparison_patience=30)
+    lab.until(HOST, "ip -d link | grep -c prog/xdp; ls /etc/systemd/system | grep -c comparison", "0\n0", seconds=60)
+    site(lab, "-e", "vos_fastpath_state=absent")
     assert lab.on(HOST, STATE) == before
 
 
