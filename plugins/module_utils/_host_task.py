@@ -183,7 +183,7 @@ def _enable(
     wanted = units + [instance(name) for name in interfaces]
     there = systemd.enabled(wanted)
     enable = [unit for unit in wanted if unit not in there]
-    disable = [unit for unit in _instances(places) if unit not in wanted]
+    disable = [unit for unit in _linked(places, "vos-fastpath@*.service") if unit not in wanted]
     running = systemd.runs()
     active = systemd.active(units) if running else units
     restart = [unit for unit in units if unit not in active or unit in stale]
@@ -214,8 +214,7 @@ def _take_away(units: t.Sequence[str], systemd: Systemd, places: Places, check: 
         return []
     enabled = systemd.enabled(there)
     if not check:
-        if systemd.runs():
-            systemd.stop(there)
+        _stop(there, systemd, places)
         if enabled:
             systemd.disable(enabled)
         for name in there:
@@ -223,6 +222,16 @@ def _take_away(units: t.Sequence[str], systemd: Systemd, places: Places, check: 
         if systemd.runs():
             systemd.reload()
     return ["disable %s" % name for name in enabled] + ["remove the unit %s" % name for name in there]
+
+
+def _stop(units: t.Sequence[str], systemd: Systemd, places: Places) -> None:
+    """Stop those that there are: systemctl refuses one whose file was removed by hand, unless it still runs."""
+    if not systemd.runs():
+        return
+    active = systemd.active(units)
+    there = [name for name in units if name in active or os.path.lexists(os.path.join(places.units, name))]
+    if there:
+        systemd.stop(there)
 
 
 def _stale_metrics(wanted: t.Optional[str], places: Places) -> t.List[str]:
@@ -238,9 +247,9 @@ def _delete(paths: t.Sequence[str], check: bool) -> t.List[str]:
     return ["remove %s" % path for path in paths]
 
 
-def _instances(places: Places) -> t.List[str]:
-    """Return the units of interfaces that are enabled."""
-    links = glob.glob(os.path.join(glob.escape(places.units), "*.wants", "vos-fastpath@*.service"))
+def _linked(places: Places, pattern: str) -> t.List[str]:
+    """Return the units that are enabled, by their links: is-enabled does not know those whose file was removed by hand."""
+    links = glob.glob(os.path.join(glob.escape(places.units), "*.wants", pattern))
     return sorted({os.path.basename(link) for link in links})
 
 
@@ -251,13 +260,12 @@ def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.Li
     files = [os.path.join(places.units, name) for name in units]
     files += [places.command, places.manual, places.bash, places.zsh, places.counters]
     files = [path for path in files if os.path.lexists(path)]
-    enabled = systemd.enabled([name for name in units if "@" not in name]) + _instances(places)
+    enabled = [unit for name in units for unit in _linked(places, name.replace("@.", "@*."))]
     actions += ["disable %s" % unit for unit in enabled] + ["remove %s" % path for path in files]
     if saved.installed():
         actions.append("remove %s" % saved.folder)
     if actions and not check:
-        if systemd.runs():
-            systemd.stop([name for name in units if "@" not in name])
+        _stop([name for name in units if "@" not in name], systemd, places)
         if enabled:
             systemd.disable(enabled)
         for path in files:

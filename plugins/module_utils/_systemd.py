@@ -60,7 +60,9 @@ class Systemd:
         if self.program is None or not units:
             return []
         asked = subprocess.run([self.program, question, "--", *units], capture_output=True, text=True, check=False, env=self._environment())
-        answers = asked.stdout.split("\n")
+        answers = asked.stdout.split()
+        if len(answers) != len(units) > 1:  # is-enabled of Debian 12 ends at the first that there is no file of
+            return [unit for each in units for unit in self._those([each], question, answer)]
         return [unit for unit, said in zip(units, answers) if said == answer]
 
     def _run(self, *words: str) -> None:

@@ -65,6 +65,8 @@ class FakeSystemd(Systemd):
         self._active |= set(units)
 
     def stop(self, units: Sequence[str]) -> None:
+        for unit in units:
+            assert unit in self._active or (self.folder / unit).exists(), f"systemctl stops no unit that is not loaded: {unit}"
         self.calls.append(("stop", *units))
         self._active -= set(units)
 
@@ -212,6 +214,23 @@ def test_units_that_are_not_enabled_go_too(host: Host) -> None:
     assert "remove the unit vos-fastpath-hook.socket" in host()["actions"]
     host.systemd.disable(["vos-fastpath-verify.timer", "vos-fastpath-watch.service"])
     assert not [action for action in host(state="absent")["actions"] if action.startswith("disable")]
+
+
+@pytest.mark.parametrize(
+    ("by_hand", "stopped"),
+    [
+        pytest.param(["vos-fastpath-verify.timer"], ["vos-fastpath-verify.timer", "vos-fastpath-watch.service", "vos-fastpath-verify.service"], id="runs"),
+        pytest.param(["vos-fastpath-verify.service"], ["vos-fastpath-verify.timer", "vos-fastpath-watch.service"], id="does not run"),
+    ],
+)
+def test_a_unit_that_was_removed_by_hand_does_not_stop_the_removal(host: Host, by_hand: list[str], stopped: list[str]) -> None:
+    before = host.files()
+    host()
+    for name in by_hand:
+        (host.root / "units" / name).unlink()
+    host(state="absent")
+    assert ("stop", *stopped) in host.systemd.calls
+    assert host.files() == before - {"var"}
 
 
 def test_it_is_removed_without_a_trace(host: Host) -> None:

@@ -51,6 +51,14 @@ def test_it_is_called_once_for_each_thing(log: Path, monkeypatch: pytest.MonkeyP
     ]
 
 
+def test_one_that_there_is_no_file_of_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text('#!/bin/bash\nfor unit in "${@:3}"; do [ "$unit" != a.service ] || exit 1; echo enabled; done\n')
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    assert Systemd().enabled(["a.service", "b.service", "c.service"]) == ["b.service", "c.service"]
+
+
 def test_where_it_does_not_run_only_its_files_are_changed(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     systemd = Systemd()
     monkeypatch.setattr(systemd, "runs", lambda: False)
