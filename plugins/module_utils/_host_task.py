@@ -26,6 +26,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Syste
 from ansible_collections.vos.fastpath.plugins.module_utils._units import instance, unit_files
 from ansible_collections.vos.fastpath.plugins.module_utils._units_more import (
     ARGUMENTS,
+    COMPARISON,
     HOOK_SERVICE,
     METRICS_SERVICE,
     RUN,
@@ -99,7 +100,7 @@ def _install(
         if not check:
             saved.install({name: _in_kernel(kernel, name) for name in LISTS})
     old = _stale_metrics(params["metrics_file"], places)
-    actions += _take_away([name for name in all_units() if name not in more], systemd, places, check) + _delete(old, check)
+    actions += _take_away([name for name in (*all_units(), *COMPARISON) if name not in more], systemd, places, check) + _delete(old, check)
     command = _install_command(_zipapp.unpack(params["packed"]), places, check)
     always = unit_files(places.command, params["verify_interval"])
     texts = {os.path.join(places.units, name): text for name, text in {**always, **more}.items()}
@@ -255,7 +256,7 @@ def _linked(places: Places, pattern: str) -> t.List[str]:
 
 def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.List[str]:
     stale = _stale_metrics(None, places)
-    actions = _take_away(all_units(), systemd, places, check) + _delete(stale, check)
+    actions = _take_away((*all_units(), *COMPARISON), systemd, places, check) + _delete(stale, check)
     units = unit_files("", 0)
     files = [os.path.join(places.units, name) for name in units]
     files += [places.command, places.manual, places.bash, places.zsh, places.counters]

@@ -14,7 +14,7 @@ import typing as t
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._units import SANDBOX
 
-__all__ = ("ARGUMENTS", "HOOK_SERVICE", "METRICS_SERVICE", "RUN", "STARTED", "all_units", "metrics_file", "more_units")
+__all__ = ("ARGUMENTS", "COMPARISON", "HOOK_SERVICE", "METRICS_SERVICE", "RUN", "STARTED", "all_units", "metrics_file", "more_units")
 
 RUN = "/run/vos-fastpath"
 """Where the sockets of the hook are."""
@@ -23,6 +23,9 @@ HOOK_SERVICE = "vos-fastpath-hook.service"
 METRICS_SERVICE = "vos-fastpath-metrics.service"
 STARTED = ("vos-fastpath-metrics.timer", "vos-fastpath-hook.socket")
 """What is enabled of them; it starts the others."""
+
+COMPARISON = ("vos-fastpath-comparison.timer", "vos-fastpath-comparison.service")
+"""By these, a host goes back by itself where a comparison run was interrupted (playbooks/tasks); a play that comes first has its say."""
 
 ARGUMENTS: t.Dict[str, t.Any] = {
     "metrics_file": {"type": "path"},

@@ -23,6 +23,7 @@ true
 """
 
 PROGRAMS = "ip -d link show enp1s0 | grep -c prog/xdp"
+GUARDED_WITH_XDP = f"{PROGRAMS}; systemctl is-active --quiet vos-fastpath-comparison.timer && echo 1"
 WAITED = "journalctl -q -o cat -u vos-fastpath-comparison.timer | grep -c ^Started || true"
 """How often the host began to wait for the run's next step."""
 
@@ -104,10 +105,11 @@ def test_a_host_that_does_not_answer_for_a_while_gets_back_what_it_had(lab, tmp_
 
 def kill_when(lab, folder, script: str, prints: str, **more: object) -> None:
     """A run that is killed as soon as a script prints this on the host."""
-    running = begin(lab, folder, **more)
-    lab.until(HOST, script, prints, seconds=60)
-    running.kill()
-    running.communicate(timeout=60)
+    with begin(lab, folder, **{"comparison_seconds": 10, **more}) as running:
+        try:
+            lab.until(HOST, script, prints, seconds=120)
+        finally:
+            running.kill()
 
 
 def test_a_host_puts_its_filter_back_when_nothing_more_is_heard_of_the_run(lab, tmp_path, protected):
@@ -125,18 +127,25 @@ def test_a_host_that_is_rebooted_meanwhile_comes_back_with_its_filter(lab, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("script", "prints"),
+    "settings",
     [
-        pytest.param(PROGRAMS, "1", id="attached, and no command yet"),
-        pytest.param("systemctl is-active vos-fastpath-verify.timer", "active", id="set up"),
+        pytest.param({}, id="set up"),
+        pytest.param({"vos_fastpath_persistent": False}, id="with nothing kept on the host"),
     ],
 )
-def test_a_host_that_had_nothing_takes_the_filter_off_when_nothing_more_is_heard_of_the_run(lab, tmp_path, script, prints):
+def test_a_host_that_had_nothing_takes_the_filter_off_when_nothing_more_is_heard_of_the_run(lab, tmp_path, settings):
     before = lab.on(HOST, STATE)
-    kill_when(lab, tmp_path, script, prints, comparison_patience=30)
+    kill_when(lab, tmp_path, GUARDED_WITH_XDP, "1\n1", comparison_patience=20, **settings)
     lab.until(HOST, "ip -d link | grep -c prog/xdp; ls /etc/systemd/system | grep -c comparison", "0\n0", seconds=60)
     site(lab, "-e", "vos_fastpath_state=absent")
     assert lab.on(HOST, STATE) == before
+
+
+def test_a_role_that_is_run_after_a_killed_run_has_its_say(lab, tmp_path, protected):
+    kill_when(lab, tmp_path, PROGRAMS, "0")
+    site(lab, "-e", '{"vos_fastpath_ports": [5090]}')
+    assert lab.on(HOST, PROGRAMS) == "1"
+    assert lab.on(HOST, "systemctl list-timers --all | grep comparison; ls /etc/systemd/system | grep comparison; true") == ""
 
 
 def test_a_host_that_is_set_up_and_has_no_filter_is_left_alone(lab, tmp_path, protected):

@@ -19,6 +19,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._list_task import lis
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Systemd
 from ansible_collections.vos.fastpath.plugins.module_utils._units import unit_files
+from ansible_collections.vos.fastpath.plugins.module_utils._units_more import COMPARISON
 from ansible_collections.vos.fastpath.tests.unit.documents import parameters, returned
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import FakeKernel
 
@@ -216,6 +217,18 @@ def test_units_that_are_not_enabled_go_too(host: Host) -> None:
     assert not [action for action in host(state="absent")["actions"] if action.startswith("disable")]
 
 
+@pytest.mark.parametrize("state", ["present", "absent"])
+def test_what_a_comparison_run_left_is_not_to_undo_what_came_later(host: Host, state: str) -> None:
+    host()
+    for name in COMPARISON:
+        (host.root / "units" / name).write_text("")
+    host.systemd.enable(["vos-fastpath-comparison.service"])
+    assert "remove the unit vos-fastpath-comparison.timer" in host(state=state)["actions"]
+    assert ("stop", *COMPARISON) in host.systemd.calls
+    assert not [path for path in host.files() if "comparison" in path]
+    assert not host(state=state)["changed"]
+
+
 @pytest.mark.parametrize(
     ("by_hand", "stopped"),
     [
@@ -231,6 +244,11 @@ def test_a_unit_that_was_removed_by_hand_does_not_stop_the_removal(host: Host, b
     host(state="absent")
     assert ("stop", *stopped) in host.systemd.calls
     assert host.files() == before - {"var"}
+
+
+def test_only_what_a_comparison_run_left_is_removed(host: Host) -> None:
+    (host.root / "units" / COMPARISON[0]).write_text("")
+    assert host(state="absent")["actions"] == [f"remove the unit {COMPARISON[0]}"]
 
 
 def test_it_is_removed_without_a_trace(host: Host) -> None:
