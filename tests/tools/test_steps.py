@@ -27,6 +27,23 @@ def run(report: Path, end: str = "Successful", fails: bool = False) -> int:
     return steps.main([str(report), sys.executable, "-c", program])
 
 
+FAILED = """
+print('INFO     [lab > verify] Executing')
+print('ERROR    [lab > verify] \\x1b[31mExecuted: Failed\\x1b[0m')
+print('INFO     [lab > cleanup] Executing')
+print('WARNING  [lab > cleanup] Executed: Missing playbook (Remove from test_sequence to suppress)')
+print('INFO     [lab > destroy] Executing')
+print('INFO     [lab > destroy] Executed: Successful')
+"""
+
+
+def test_a_step_that_fails_in_red_is_named_and_no_other(tmp_path: Path) -> None:
+    report = tmp_path / "steps.xml"
+    steps.main([str(report), sys.executable, "-c", FAILED])
+    found = tally.of_check(1, [report])
+    assert (str(found), found.failures) == ("1 passed, 1 failed, 0 skipped", ("verify: Failed",))
+
+
 def test_each_step_is_a_test_and_the_last_line_has_its_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "steps.xml"
     assert run(report) == 0

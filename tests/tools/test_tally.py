@@ -16,6 +16,7 @@ JUNIT = """<testsuites><testsuite name="s">
 <testcase classname="t" name="bad"><failure message="assert 1 == 2">much more</failure></testcase>
 <testcase classname="t" name="broken"><error message="no such fixture"/></testcase>
 <testcase classname="t" name="left"><skipped message="no such card"/></testcase>
+<testcase classname="" name="t.file"><skipped message="collection skipped">('t/file.py', 3, 'Skipped: no data')</skipped></testcase>
 <testcase classname="sanity" name="pslint"><skipped>No tests applicable.</skipped></testcase>
 <testcase classname="sanity" name="pep8"><failure message="The test failed with 2 errors:">a.py:1: long
 b.py:2: long</failure></testcase>
@@ -36,9 +37,9 @@ def test_a_command_counts_one() -> None:
 
 def test_a_report_counts_its_cases_and_keeps_their_reasons(junit: Path) -> None:
     found = tally.of_check(1, [junit])
-    assert (found.passed, found.failed, found.skipped) == (1, 3, 1)
+    assert (found.passed, found.failed, found.skipped) == (1, 3, 2)
     assert found.failures == ("t.bad: assert 1 == 2", "t.broken: no such fixture", "sanity.pep8: a.py:1: long | b.py:2: long")
-    assert found.skips == ("t.left: no such card",)
+    assert found.skips == ("t.left: no such card", "t.file: ('t/file.py', 3, 'Skipped: no data')")
 
 
 def test_a_test_that_takes_a_minute_is_named_whatever_its_end(tmp_path: Path) -> None:

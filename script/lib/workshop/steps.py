@@ -20,7 +20,13 @@ from xml.etree import ElementTree
 TOLD = re.compile(r"\S+\s+\[(?P<scenario>\S+) > (?P<step>\S+)\] (?P<what>Executing|Executed: (?P<end>.+))")
 """How Molecule announces a step, and says how it ended."""
 
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+"""Of a step that failed Molecule speaks in colours, to a pipe too."""
+
 GOOD = "Successful"
+NOTHING_TO_DO = "Missing playbook"
+"""It cleans up after a failure, whether the scenario has anything for that or not."""
+
 HEAD = "Steps: "
 """What the last line begins with."""
 
@@ -60,13 +66,14 @@ def timed(lines: Iterable[str]) -> Iterator[Step]:
     """The steps that the lines tell of, each when it is over."""
     name, begin = "", 0.0
     for line in lines:
-        told = TOLD.match(line)
+        told = TOLD.match(COLOURS.sub("", line))
         if not told:
             continue
         if told["end"] is None:
             name, begin = told["step"], time.monotonic()
         elif name:
-            yield Step(name, told["end"].strip(), time.monotonic() - begin)
+            if not told["end"].startswith(NOTHING_TO_DO):
+                yield Step(name, told["end"].strip(), time.monotonic() - begin)
             name = ""
     if name:
         yield Step(name, "", time.monotonic() - begin)

@@ -12,6 +12,9 @@ from xml.etree import ElementTree
 NOTHING_TO_DO = "No tests applicable."
 """What ansible-test says where no file is of the kind that a test looks at: neither passed nor left out."""
 
+WHOLE_FILE = "collection skipped"
+"""What pytest says where a test file skips itself."""
+
 SLOW = 60.0
 """Seconds from which on a single test is named: where a run takes long, one wants to know why."""
 
@@ -96,9 +99,9 @@ def _end_of(case: ElementTree.Element, name: str) -> Tally:
 
 
 def _first_line(element: ElementTree.Element) -> str:
-    """The reason in one line; ansible-test's message ends in a colon, and what it announces is the text."""
+    """The reason in one line; ansible-test's message ends in a colon, and what it announces is the text, as pytest's is of a whole file."""
     message = (element.get("message") or "").strip()
     text = (element.text or "").strip()
-    if message.endswith(":"):
+    if message.endswith(":") or message == WHOLE_FILE:
         return " | ".join(text.splitlines()) or message
     return next(iter((message or text).splitlines()), "no reason given")
