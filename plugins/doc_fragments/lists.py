@@ -40,7 +40,7 @@ options:
   expires:
     description:
       - Seconds after which, by the host's clock, the entries that have no time of their own expire; without it, never. Each run starts it anew.
-      - The program ignores an expired entry; it is removed when the list is made anew with O(state=exact).
+      - The program ignores an expired entry; that it is removed when the list is made anew with O(state=exact) is no change.
     type: int
   hits:
     description: Whether to return how many packets each entry decided about.

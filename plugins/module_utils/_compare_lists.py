@@ -52,16 +52,7 @@ def compare_list(kernel: _lists.ListKernel, saved: Saved, name: str, notes: Note
     _entries.drop_expired(wanted, time.time())
     changes = _lists.plan(current, in_ticks(wanted), name, "exact", int(_SLACK * ticks_per_second()))
     gates = _lists.gates(current, changes)
-    expired = _expired(current, changes, name)
+    expired = _entries.count(_lists.run_out(current, changes, name, current_tick()))
     extra = _entries.count(changes.remove) - expired
     numbers = _entries.count(changes.add), extra, _entries.count(changes.renew), expired
     return Compared(changes, gates, *numbers, is_wrong(kernel, gates.before))
-
-
-def _expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> int:
-    """Return how many of the entries that are to go have only run out."""
-    now, number = current_tick(), 0
-    for table, heads in changes.remove.items():
-        ends = (_lists.expires_of(current[table][key], name) for key in heads)
-        number += sum(1 for end in ends if 0 < end <= now)
-    return number

@@ -85,12 +85,20 @@ def list_task(
         with keeper.kept():
             if repair or changes:
                 _lists.apply(kernel, current, changes, gates)
-    result = describe(name, current, changes, comments, repair)
+    told = _without_expired(current, changes, name) if params["state"] == "exact" else changes
+    result = describe(name, current, told, comments, repair)
     result.update(report, size=size)
     keeper.tell(result)
     if params["hits"]:
         result["hits"] = hits(kernel, name, comments)
     return result
+
+
+def _without_expired(current: _lists.Heads, changes: _lists.Changes, name: str) -> _lists.Changes:
+    """Return the changes without the entries that go since they have expired: for the program they are gone already."""
+    past = _lists.run_out(current, changes, name, current_tick())
+    left = {table: {key: head for key, head in heads.items() if key not in past[table]} for table, heads in changes.remove.items()}
+    return changes._replace(remove=left)
 
 
 def _wanted(params: t.Dict[str, t.Any]) -> _entries.Collected:

@@ -37,6 +37,7 @@ __all__ = (
     "plan",
     "read",
     "read_gate",
+    "run_out",
     "sizes",
 )
 
@@ -216,6 +217,16 @@ def expires_of(head: bytes, name: str) -> int:
     """Return the tick at which an entry expires on a list; 0 for never."""
     _lists, _length, allow, block = HEAD.unpack(head)
     return int(allow if name == "allow" else block)
+
+
+def run_out(current: Heads, changes: Changes, name: str, tick: int) -> Heads:
+    """Return what of the entries that are to go has only expired by that tick, which the program has noticed itself."""
+    return {table: _past(current[table], heads, name, tick) for table, heads in changes.remove.items()}
+
+
+def _past(there: t.Mapping[bytes, bytes], heads: t.Mapping[bytes, bytes], name: str, tick: int) -> t.Dict[bytes, bytes]:
+    past = {head for head in set(map(there.__getitem__, heads)) if 0 < expires_of(head, name) <= tick}
+    return {key: head for key, head in heads.items() if there[key] in past} if past else {}
 
 
 def _fresh(keys: t.Mapping[bytes, int], missing: t.Collection[bytes], table: str, name: str) -> t.Dict[bytes, bytes]:

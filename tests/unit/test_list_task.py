@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ansible_collections.vos.fastpath.plugins.module_utils import _list_task
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import LIST_ENTRY
-from ansible_collections.vos.fastpath.plugins.module_utils._clock import ticks_of, ticks_per_second
+from ansible_collections.vos.fastpath.plugins.module_utils._clock import current_tick, ticks_of, ticks_per_second
 from ansible_collections.vos.fastpath.plugins.module_utils._entries import LATER, collect, pack
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._feeds import read_feed
@@ -265,6 +266,24 @@ def test_what_has_expired_can_be_removed(kernel: FakeKernel, tmp_path: Path) -> 
     path.write_text("192.0.2.7,2001-01-01\n")
     result = task(kernel, "block", None, "absent", src=str(path))
     assert (result["removed"], result["expired"]) == (["192.0.2.7"], 0)
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_that_an_entry_has_expired_is_no_change(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
+    task(kernel, "block", ["192.0.2.7", "2001:db8::/32"], expires=3600)
+    kernel.block("192.0.2.8", "192.0.2.9")
+    monkeypatch.setattr(_list_task, "current_tick", lambda later=current_tick() + ticks_per_second() * 4000: later)
+    result = task(kernel, "block", ["192.0.2.8"], "exact", check=check)
+    assert (result["actions"], result["removed_count"], result["size"]) == (["remove 192.0.2.9"], 1, 1), "this one has not"
+    again = task(kernel, "block", ["192.0.2.8"], "exact")
+    assert (again["changed"], again["actions"], again["diff"]) == (check, ["remove 192.0.2.9"] * check, {"before": "192.0.2.9\n" * check, "after": ""})
+    assert texts(kernel, "block") == ["192.0.2.8"], "it is removed"
+
+
+def test_an_entry_that_has_expired_is_removed_where_it_is_named(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
+    task(kernel, "block", ["192.0.2.7"], expires=3600)
+    monkeypatch.setattr(_list_task, "current_tick", lambda later=current_tick() + ticks_per_second() * 4000: later)
+    assert task(kernel, "block", ["192.0.2.7"], "absent")["removed"] == ["192.0.2.7"]
 
 
 def test_a_run_right_after_another_renews_nothing(kernel: FakeKernel) -> None:
