@@ -272,7 +272,8 @@ def test_what_has_expired_can_be_removed(kernel: FakeKernel, tmp_path: Path) -> 
 def test_that_an_entry_has_expired_is_no_change(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch, check: bool) -> None:
     task(kernel, "block", ["192.0.2.7", "2001:db8::/32"], expires=3600)
     kernel.block("192.0.2.8", "192.0.2.9")
-    monkeypatch.setattr(_list_task, "current_tick", lambda later=current_tick() + ticks_per_second() * 4000: later)
+    later = current_tick() + 4000 * ticks_per_second()
+    monkeypatch.setattr(_list_task, "current_tick", lambda: later)
     result = task(kernel, "block", ["192.0.2.8"], "exact", check=check)
     assert (result["actions"], result["removed_count"], result["size"]) == (["remove 192.0.2.9"], 1, 1), "this one has not"
     again = task(kernel, "block", ["192.0.2.8"], "exact")
@@ -282,7 +283,8 @@ def test_that_an_entry_has_expired_is_no_change(kernel: FakeKernel, monkeypatch:
 
 def test_an_entry_that_has_expired_is_removed_where_it_is_named(kernel: FakeKernel, monkeypatch: pytest.MonkeyPatch) -> None:
     task(kernel, "block", ["192.0.2.7"], expires=3600)
-    monkeypatch.setattr(_list_task, "current_tick", lambda later=current_tick() + ticks_per_second() * 4000: later)
+    later = current_tick() + 4000 * ticks_per_second()
+    monkeypatch.setattr(_list_task, "current_tick", lambda: later)
     assert task(kernel, "block", ["192.0.2.7"], "absent")["removed"] == ["192.0.2.7"]
 
 
