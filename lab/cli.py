@@ -11,10 +11,10 @@ import signal
 import sys
 from collections.abc import Callable
 
-from lab import control, needs, tree
+from lab import control, controller, needs, tree
 from lab.errors import LabError
 from lab.inventory import inventory
-from lab.place import Place, here
+from lab.place import ROOT, Place, here
 from lab.plan import SBCS_DEFAULT, SBCS_MAX, VIRTUAL
 from lab.progress import Progress
 from lab.vm import setup
@@ -65,6 +65,10 @@ def _parser() -> argparse.ArgumentParser:
     execute.add_argument("host", metavar="HOST")
     execute.add_argument("command", nargs=argparse.REMAINDER, metavar="-- COMMAND")
     execute.set_defaults(run=_exec)
+    ansible = commands.add_parser("run", help="run ansible-playbook, ansible … on the lab, with this checkout as the collection")
+    ansible.add_argument("program", metavar="PROGRAM")
+    ansible.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS")
+    ansible.set_defaults(run=_run)
     listing = commands.add_parser("inventory", help="the Ansible inventory, as JSON")
     listing.add_argument("--list", action="store_true", help=argparse.SUPPRESS)
     listing.set_defaults(run=_inventory)
@@ -78,8 +82,10 @@ def _up(options: argparse.Namespace, place: Place) -> int:
     needs.install_missing(progress)
     if options.vms:
         needs.install_missing(progress, setup.PROGRAMS)
-    control.up(place, VIRTUAL if options.vms else options.sbcs, tree.Recipe(options.suite or tree.default_suite()), progress)
-    progress.say("Enter a host:  sudo script/lab exec sbc1    Use Ansible:  -i lab/inventory    Take it down:  sudo script/lab down")
+    fleet = control.up(place, VIRTUAL if options.vms else options.sbcs, tree.Recipe(options.suite or tree.default_suite()), progress)
+    progress.say(f"Enter a host:    sudo script/lab exec {fleet.sbcs[0].name}")
+    progress.say("Protect them:    sudo script/lab run ansible-playbook site.yml")
+    progress.say("Take it down:    sudo script/lab down")
     return 0
 
 
@@ -109,6 +115,14 @@ def _exec(options: argparse.Namespace, place: Place) -> int:
     command = options.command[1:] if options.command[:1] == ["--"] else options.command
     remote = [shlex.join(command)] if command else []
     os.execvp("ssh", ["ssh", "-F", str(place.ssh_config), options.host, *remote])
+
+
+def _run(options: argparse.Namespace, place: Place) -> int:
+    needs.check_user()
+    control.running(place)
+    program = controller.program(options.program, Progress())
+    surroundings = {**controller.environment(own_settings=False), "ANSIBLE_INVENTORY": str(ROOT / "lab" / "inventory")}
+    os.execve(program, [str(program), *options.arguments], surroundings)
 
 
 def _inventory(_options: argparse.Namespace, place: Place) -> int:

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab import control, needs, tree
+from lab import control, controller, needs, tree
 from lab.cli import prepare_process, sbc_number
 from lab.demo import files
 from lab.demo.checks import checks
@@ -78,12 +78,12 @@ def _demo(options: argparse.Namespace, place: Place, progress: Progress) -> int:
         inventory = options.inventory.resolve()
         if not inventory.exists():
             raise LabError(f"there is no inventory {options.inventory}")
-        _set_up(progress)
+        controller.set_up(progress)
         return _compare(Runner(Ansible(inventory, own_settings=True), progress, lab=False, calls=0, probes=0), options.reports, begun, progress)
     needs.check_user()
     needs.check_kernel()
     needs.install_missing(progress)
-    _set_up(progress)
+    controller.set_up(progress)
     if control.down(place):
         progress.say("The lab that was up has been taken down: the demonstration starts with a fresh one.")
     try:
@@ -95,13 +95,6 @@ def _demo(options: argparse.Namespace, place: Place, progress: Progress) -> int:
             progress.say("\nThe lab is up. Enter a host:  sudo script/lab exec sbc1    Take it down:  sudo script/lab down")
         else:
             control.down(place)
-
-
-def _set_up(progress: Progress) -> None:
-    """Ansible in a virtual environment of the checkout."""
-    with progress.step("setting up Ansible (script/setup run)") as log:
-        if log.run([str(ROOT / "script" / "setup"), "run"]):
-            raise LabError(f"script/setup run failed:\n{log.tail()}")
 
 
 def _compare(runner: Runner, folder: Path, begun: float, progress: Progress) -> int:

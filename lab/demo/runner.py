@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import tempfile
@@ -14,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lab.controller import PROGRAMS, environment
 from lab.errors import LabError
-from lab.place import FILES, ROOT
+from lab.place import ROOT
 
 HERE = Path(__file__).resolve().parent
-COLLECTIONS = ROOT / ".cache" / "collections"
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Ansible:
     def __init__(self, inventory: Path, own_settings: bool) -> None:
         """With ``own_settings`` the caller's ANSIBLE_* and ansible.cfg hold, which the lab wants nothing of."""
         self.inventory = inventory
-        self._environment = _environment(own_settings)
+        self._environment = environment(own_settings)
 
     def listing(self) -> dict[str, Any]:
         """Groups, hosts and their variables."""
@@ -83,7 +82,7 @@ class Ansible:
         return {host: json.loads(result["stdout"]) for host, result in results.items()}
 
     def _program(self, name: str) -> str:
-        return str(ROOT / ".venv" / "bin" / name)
+        return str(PROGRAMS / name)
 
 
 class _Record:
@@ -116,19 +115,3 @@ def _must_have_worked(outcomes: list[Outcome], code: int, what: str, errors: str
         raise LabError("\n".join([f"{what}: failed on {', '.join(sorted({o.host for o in failed}))}", *lines]))
     if code or not outcomes:
         raise LabError(f"{what}: exit {code}, {len(outcomes)} results\n{errors.strip()}")
-
-
-def _environment(own_settings: bool) -> dict[str, str]:
-    """The checkout is made to look as if installed, by a link where Ansible searches."""
-    link = COLLECTIONS / "ansible_collections" / "vos" / "fastpath"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink() or link.resolve() != ROOT:
-        link.unlink(missing_ok=True)
-        link.symlink_to(ROOT, target_is_directory=True)
-    kept = {k: v for k, v in os.environ.items() if own_settings or not k.startswith("ANSIBLE_")}
-    return {
-        **kept,
-        "ANSIBLE_COLLECTIONS_PATH": ":".join([str(COLLECTIONS), *filter(None, [kept.get("ANSIBLE_COLLECTIONS_PATH")])]),
-        "LC_ALL": "C.UTF-8",
-        **({} if own_settings else {"ANSIBLE_CONFIG": str(FILES / "ansible.cfg")}),
-    }

@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 HOSTS = ("sbc1", "sbc2", "peer", "scanner")
 
@@ -58,6 +62,16 @@ def test_a_reboot_keeps_files_and_takes_pins_and_interfaces(lab):
     lab.ansible("ansible", "sbc2", "-m", "ansible.builtin.reboot")
     assert lab.on("sbc2", look).splitlines() == ["/etc/kept"]
     assert boots_of(lab, "sbc2") == boots + 1
+
+
+def test_ansible_runs_with_the_checkout_as_the_collection_wherever_it_is_called(lab, tmp_path, monkeypatch):
+    monkeypatch.delitem(lab.environment, "ANSIBLE_COLLECTIONS_PATH")
+    monkeypatch.chdir(tmp_path)
+    argv = [ROOT / "script" / "lab", "run", "ansible", "sbc1", "-m", "vos.fastpath.xdp_info"]
+    done = subprocess.run(argv, env=lab.environment, capture_output=True, text=True, check=False)
+    assert done.stdout.startswith("sbc1 | SUCCESS"), done.stderr
+    refused = lab("run", "ansible-play", "site.yml", check=False)
+    assert "'ansible-play' is no program of Ansible's: ansible, " in refused.stderr
 
 
 def test_xdp_is_native_on_the_cable_and_refused_by_the_bridge(lab):
