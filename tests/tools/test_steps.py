@@ -44,6 +44,13 @@ def test_a_step_that_fails_in_red_is_named_and_no_other(tmp_path: Path) -> None:
     assert (str(found), found.failures) == ("1 passed, 1 failed, 0 skipped", ("verify: Failed",))
 
 
+def test_a_step_whose_playbook_is_not_there_has_failed(tmp_path: Path) -> None:
+    """Molecule goes on, and ends with 0: verify would be left out, and nobody would know."""
+    report = tmp_path / "steps.xml"
+    assert run(report, "Missing playbook (Remove from test_sequence to suppress)") == 0
+    assert tally.of_check(0, [report]).failures == ("verify: Missing playbook (Remove from test_sequence to suppress)",)
+
+
 def test_each_step_is_a_test_and_the_last_line_has_its_time(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "steps.xml"
     assert run(report) == 0

@@ -24,8 +24,8 @@ COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 """Of a step that failed Molecule speaks in colours, to a pipe too."""
 
 GOOD = "Successful"
-NOTHING_TO_DO = "Missing playbook"
-"""It cleans up after a failure, whether the scenario has anything for that or not."""
+NOTHING_TO_DO = ("cleanup", "Missing playbook")
+"""It cleans up after a failure, whether the scenario has anything for that or not. Of any other step that is a playbook that was not found."""
 
 HEAD = "Steps: "
 """What the last line begins with."""
@@ -72,8 +72,9 @@ def timed(lines: Iterable[str]) -> Iterator[Step]:
         if told["end"] is None:
             name, begin = told["step"], time.monotonic()
         elif name:
-            if not told["end"].startswith(NOTHING_TO_DO):
-                yield Step(name, told["end"].strip(), time.monotonic() - begin)
+            step = Step(name, told["end"].strip(), time.monotonic() - begin)
+            if not (step.name == NOTHING_TO_DO[0] and step.end.startswith(NOTHING_TO_DO[1])):
+                yield step
             name = ""
     if name:
         yield Step(name, "", time.monotonic() - begin)
