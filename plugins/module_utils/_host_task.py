@@ -20,7 +20,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._entries import Wante
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel
 from ansible_collections.vos.fastpath.plugins.module_utils._manual import bash_completion, manual, zsh_completion
-from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COUNTERS
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COMPARED, COUNTERS
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Systemd
 from ansible_collections.vos.fastpath.plugins.module_utils._units import instance, unit_files
@@ -59,6 +59,7 @@ class Places(t.NamedTuple):
     units: str = "/etc/systemd/system"
     counters: str = COUNTERS
     run: str = RUN
+    compared: str = COMPARED
 
 
 def host_task(
@@ -259,7 +260,7 @@ def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.Li
     actions = _take_away((*all_units(), *COMPARISON), systemd, places, check) + _delete(stale, check)
     units = unit_files("", 0)
     files = [os.path.join(places.units, name) for name in units]
-    files += [places.command, places.manual, places.bash, places.zsh, places.counters]
+    files += [places.command, places.manual, places.bash, places.zsh, places.counters, places.compared]
     files = [path for path in files if os.path.lexists(path)]
     enabled = [unit for name in units for unit in _linked(places, name.replace("@.", "@*."))]
     actions += ["disable %s" % unit for unit in enabled] + ["remove %s" % path for path in files]

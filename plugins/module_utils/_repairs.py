@@ -14,9 +14,12 @@ import typing as t
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _files
 
-__all__ = ("COUNTERS", "count_repairs", "last_look", "read_repairs")
+__all__ = ("COMPARED", "COUNTERS", "count_repairs", "last_look", "read_repairs")
 
 COUNTERS = "/var/lib/vos-fastpath/drift.json"
+
+COMPARED = "/run/vos-fastpath.compared"
+"""When the lists were last compared, and what it took."""
 
 
 def count_repairs(kinds: t.Sequence[str], path: t.Optional[str] = None, blind: bool = False) -> t.Dict[str, t.Any]:

@@ -26,6 +26,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_o
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
 from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COMPARED
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
 __all__ = (
@@ -36,7 +37,6 @@ __all__ = (
     "lists_were_compared",
 )
 
-COMPARED = "/run/vos-fastpath.compared"
 _SHARE = 100  # comparing a million entries takes seconds: it may take a hundredth of the time
 _LITTLE = 0.5  # seconds; what takes less is done each time
 

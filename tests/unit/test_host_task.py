@@ -89,6 +89,7 @@ class Host:
             str(folder / "units"),
             str(folder / "var" / "drift.json"),
             str(folder / "run"),
+            str(folder / "compared"),
         )
         self.systemd = FakeSystemd(folder / "units")
 
@@ -255,7 +256,8 @@ def test_it_is_removed_without_a_trace(host: Host) -> None:
     before = host.files()
     assert not host(state="absent")["changed"]
     host(interfaces=["eth0"])
-    Path(host.places.counters).write_text("{}")
+    for path in (host.places.counters, host.places.compared):
+        Path(path).write_text("{}")
     for folder in ("man", "bash", "zsh"):
         assert (host.root / folder).is_dir()
     tried = host(check=True, state="absent")
