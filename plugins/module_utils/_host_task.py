@@ -275,6 +275,7 @@ def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.Li
         _remove_folders(saved)
         saved.remove()
         if systemd.runs():
+            systemd.forget("vos-fastpath*")
             systemd.reload()
         for folder in (os.path.dirname(places.counters), places.run):
             with contextlib.suppress(OSError):

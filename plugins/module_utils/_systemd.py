@@ -56,6 +56,10 @@ class Systemd:
         """Stop them."""
         self._run("stop", "--", *units)
 
+    def forget(self, pattern: str) -> None:
+        """Forget that those failed which a pattern matches, if any: it remembers them when their files are gone."""
+        self._run("reset-failed", "--", pattern)
+
     def _those(self, units: t.Sequence[str], question: str, answer: str) -> t.List[str]:
         if self.program is None or not units:
             return []

@@ -71,6 +71,9 @@ class FakeSystemd(Systemd):
         self.calls.append(("stop", *units))
         self._active -= set(units)
 
+    def forget(self, pattern: str) -> None:
+        self.calls.append(("forget", pattern))
+
 
 class Host:
     """A host whose folders are the test's own."""
@@ -266,7 +269,7 @@ def test_it_is_removed_without_a_trace(host: Host) -> None:
     assert done == tried
     assert "disable vos-fastpath@eth0.service" in done["actions"]
     assert ("stop", "vos-fastpath-verify.timer", "vos-fastpath-watch.service", "vos-fastpath-verify.service") in host.systemd.calls
-    assert host.systemd.calls[-1] == ("reload",)
+    assert host.systemd.calls[-2:] == [("forget", "vos-fastpath*"), ("reload",)]
     assert host.files() == before - {"var"}
     assert not host(state="absent")["changed"]
 

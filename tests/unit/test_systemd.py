@@ -41,6 +41,7 @@ def test_it_is_called_once_for_each_thing(log: Path, monkeypatch: pytest.MonkeyP
     systemd.enable(["a.service", "b.service"])
     systemd.disable(["a.service"])
     systemd.restart(["a.service"])
+    systemd.forget("a*")
     assert log.read_text().splitlines() == [
         ":is-enabled -- a.service b.service",
         ":is-active -- a.service b.service",
@@ -48,6 +49,7 @@ def test_it_is_called_once_for_each_thing(log: Path, monkeypatch: pytest.MonkeyP
         ":enable --quiet -- a.service b.service",
         ":disable --quiet -- a.service",
         ":restart -- a.service",
+        ":reset-failed -- a*",
     ]
 
 
