@@ -24,6 +24,9 @@ PER_HOST_TIMEOUT = 5.0
 PER_MACHINE_TIMEOUT = 120.0
 """Without KVM, on a machine that is busy with other things."""
 
+END_TIMEOUT = 60.0
+"""For what was killed, on such a machine: it ends when what it asked of the disk is done."""
+
 NAMESPACES = ("--pid", "--mount", "--net", "--uts", "--ipc", "--cgroup")
 
 
@@ -89,6 +92,8 @@ def up(place: Place, spec: int | str, recipe: tree.Recipe, progress: Progress) -
     machines = setup.make(plan, progress) if spec == VIRTUAL else None
     begun = time.monotonic()
     place.run.mkdir(parents=True, exist_ok=True)
+    for log in place.run.glob("console-*.log"):
+        log.unlink()  # of the lab before: each boot of a host adds to its own
     access.make_keys(place)
     if machines:
         setup.keep(place, machines)
@@ -171,7 +176,7 @@ def _remove_cgroup(folder: Path) -> None:
     if not folder.is_dir():
         return
     (folder / "cgroup.kill").write_text("1")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + END_TIMEOUT
     while "populated 1" in (folder / "cgroup.events").read_text():
         if time.monotonic() > deadline:
             raise LabError(f"processes of the lab do not end; see {folder}/cgroup.procs and the folders in it")

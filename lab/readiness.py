@@ -15,6 +15,10 @@ from collections.abc import Callable
 from lab.plan import SIP_PORT, Host
 
 INTERVAL = 0.05
+CONNECT = 1.0
+GREETING = 10.0
+"""Seconds. A machine without KVM, beside other work, takes more than one to start an sshd for a connection."""
+
 PEER = "peer"
 _NEW_NET = 0x40000000
 
@@ -43,7 +47,8 @@ def _enter(name: str) -> None:
 
 def _answers(address: str, port: int, greeting: bytes = b"") -> bool:
     try:
-        with socket.create_connection((address, port), timeout=1) as connection:
+        with socket.create_connection((address, port), timeout=CONNECT) as connection:
+            connection.settimeout(GREETING)
             return connection.recv(len(greeting)) == greeting if greeting else True
     except OSError:
         return False

@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 import gzip
+import socket
 import struct
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+from lab import readiness
 from lab.errors import LabError
 from lab.inventory import inventory
 from lab.place import Place
@@ -75,6 +79,17 @@ def test_a_kernel_that_is_not_there_is_named(tmp_path: Path) -> None:
     assert host.system is not None
     with pytest.raises(LabError, match=r"no kernel 5\.10"):
         image.kernel(tmp_path, host.system)
+
+
+def test_a_machine_that_is_slow_to_greet_is_there() -> None:
+    def greet() -> None:
+        with listening.accept()[0] as connection:
+            time.sleep(1.5)
+            connection.sendall(b"SSH-2.0-slow")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=greet).start()
+        assert readiness._answers("127.0.0.1", listening.getsockname()[1], b"SSH-")
 
 
 def test_the_oldest_kernel_is_no_host_to_protect(tmp_path: Path) -> None:
