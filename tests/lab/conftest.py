@@ -26,7 +26,8 @@ class Lab:
 
     def __call__(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """``script/lab ARGUMENTS``; it has to succeed unless ``check`` is false."""
-        return self.command([ROOT / "script" / "lab", *arguments], check=check)
+        seconds = 1800 if "up" in arguments else 280  # the first one makes the tree of all hosts, from a mirror
+        return self.command([ROOT / "script" / "lab", *arguments], check=check, seconds=seconds)
 
     def on(self, host: str, script: str, check: bool = True) -> str:
         """What a shell script prints in a host."""
@@ -47,9 +48,9 @@ class Lab:
         """``ansible… -i lab/inventory ARGUMENTS``."""
         return self.command([ROOT / ".venv" / "bin" / program, "-i", ROOT / "lab" / "inventory", *arguments], check=check)
 
-    def command(self, argv: list[str | Path], check: bool = True) -> subprocess.CompletedProcess[str]:
+    def command(self, argv: list[str | Path], check: bool = True, seconds: float = 280) -> subprocess.CompletedProcess[str]:
         """A program that is told which lab is meant."""
-        done = subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+        done = subprocess.run(argv, env=self.environment, cwd=ROOT, capture_output=True, text=True, check=False, timeout=seconds)
         assert done.returncode == 0 or not check, f"{argv}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 

@@ -79,7 +79,7 @@ def test_a_part_that_the_machine_cannot_run_is_skipped_with_its_reason(tmp_path:
     assert (found.skipped, found.skips) == (1, ("vms: no qemu",))
 
 
-def test_machines_take_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machines_take_what_they_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workshop.scenarios.shutil.which", lambda _program: None)
     monkeypatch.setattr("workshop.packages.available", lambda _name: False)
     assert "no qemu-system-x86_64" in scenarios.lacks_for_machines()
@@ -88,6 +88,7 @@ def test_machines_take_what_they_take(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "memory" in scenarios.lacks_for_machines()
     monkeypatch.setattr("workshop.scenarios.MEMORY", 0)
     monkeypatch.setattr("workshop.scenarios.DISK", 1 << 60)
-    assert "are free below" in scenarios.lacks_for_machines()
+    monkeypatch.setenv("VOS_FASTPATH_CACHE", str(tmp_path / "not" / "yet"))
+    assert f"are free below {tmp_path}" in scenarios.lacks_for_machines()
     monkeypatch.setattr("workshop.scenarios.DISK", 0)
     assert scenarios.lacks_for_machines() == ""

@@ -35,7 +35,7 @@ def molecule(part: str, name: str) -> Callable[[Workspace], Iterator[Check]]:
             "ANSIBLE_COLLECTIONS_PATH": str(workspace.collections),
             "HOME": str(workspace.home),
             "PATH": f"{tools}:{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin",
-            "VOS_FASTPATH_CACHE": os.environ.get("VOS_FASTPATH_CACHE") or str(Path.home() / ".cache" / "vos-fastpath"),
+            "VOS_FASTPATH_CACHE": str(cache()),
             "VOS_FASTPATH_RUN": str(places.CACHE / f"molecule-{name}"),
         }
         report = places.OUTPUT / part / "steps.xml"
@@ -50,6 +50,11 @@ def molecule(part: str, name: str) -> Callable[[Workspace], Iterator[Check]]:
     return checks
 
 
+def cache() -> Path:
+    """Where script/lab keeps trees and disks, whatever home it is given."""
+    return Path(os.environ.get("VOS_FASTPATH_CACHE") or Path.home() / ".cache" / "vos-fastpath").resolve()
+
+
 def lacks_for_machines() -> str:
     """What virtual machines would take and is not there, in words; empty where all is."""
     if os.uname().machine != "x86_64":
@@ -59,6 +64,7 @@ def lacks_for_machines() -> str:
             return f"no {program}, and no package {package} that would bring it"
     if os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") < MEMORY:
         return f"less than {MEMORY >> 30} GB of memory"
-    if shutil.disk_usage(Path.home()).free < DISK:
-        return f"less than {DISK >> 30} GB are free below {Path.home()}"
+    there = next(folder for folder in (cache(), *cache().parents) if folder.is_dir())
+    if shutil.disk_usage(there).free < DISK:
+        return f"less than {DISK >> 30} GB are free below {there}"
     return ""
