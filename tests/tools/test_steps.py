@@ -44,6 +44,23 @@ def test_a_step_that_fails_in_red_is_named_and_no_other(tmp_path: Path) -> None:
     assert (str(found), found.failures) == ("1 passed, 1 failed, 0 skipped", ("verify: Failed",))
 
 
+CHECKED = """
+print('INFO     [lab > idempotence] Executing')
+print('sbc1      : ok=9    changed=2    unreachable=0    failed=0')
+print('INFO     [lab > idempotence] Executed: Successful')
+print('INFO     [lab > check] Executing')
+print('sbc1      : ok=9    changed=0    unreachable=0    failed=0')
+print('sbc2      : ok=9    changed=2    unreachable=0    failed=0')
+print('INFO     [lab > check] Executed: Successful')
+"""
+
+
+def test_a_change_that_check_mode_foretells_where_there_is_none_is_a_failure(tmp_path: Path) -> None:
+    report = tmp_path / "steps.xml"
+    steps.main([str(report), sys.executable, "-c", CHECKED])
+    assert tally.of_check(0, [report]).failures == ("check: sbc2: 2 changes are foretold where there are none",)
+
+
 def test_a_step_whose_playbook_is_not_there_has_failed(tmp_path: Path) -> None:
     """Molecule goes on, and ends with 0: verify would be left out, and nobody would know."""
     report = tmp_path / "steps.xml"

@@ -27,6 +27,10 @@ GOOD = "Successful"
 NOTHING_TO_DO = ("cleanup", "Missing playbook")
 """It cleans up after a failure, whether the scenario has anything for that or not. Of any other step that is a playbook that was not found."""
 
+RECAP = re.compile(r"(?P<host>\S+)\s+: ok=\d+\s+changed=(?P<changed>\d+)\s+unreachable=")
+FORETELLING = "check"
+"""The step that comes after converge and idempotence: it has nothing to foretell, and Molecule does not look."""
+
 HEAD = "Steps: "
 """What the last line begins with."""
 
@@ -64,20 +68,25 @@ def passed_on(lines: Iterable[str]) -> Iterator[str]:
 
 def timed(lines: Iterable[str]) -> Iterator[Step]:
     """The steps that the lines tell of, each when it is over."""
-    name, begin = "", 0.0
-    for line in lines:
-        told = TOLD.match(COLOURS.sub("", line))
-        if not told:
-            continue
-        if told["end"] is None:
-            name, begin = told["step"], time.monotonic()
-        elif name:
-            step = Step(name, told["end"].strip(), time.monotonic() - begin)
+    name, begin, foretold = "", 0.0, ""
+    for line in map(plain, lines):
+        told, recap = TOLD.match(line), RECAP.match(line)
+        if recap and name == FORETELLING and recap["changed"] != "0":
+            foretold = f"{recap['host']}: {recap['changed']} changes are foretold where there are none"
+        if told and told["end"] is None:
+            name, begin, foretold = told["step"], time.monotonic(), ""
+        elif told and name:
+            step = Step(name, foretold or told["end"].strip(), time.monotonic() - begin)
             if not (step.name == NOTHING_TO_DO[0] and step.end.startswith(NOTHING_TO_DO[1])):
                 yield step
             name = ""
     if name:
         yield Step(name, "", time.monotonic() - begin)
+
+
+def plain(line: str) -> str:
+    """Without colours."""
+    return COLOURS.sub("", line)
 
 
 def write(report: Path, steps: Iterable[Step]) -> None:
