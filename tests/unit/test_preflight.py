@@ -57,6 +57,12 @@ def test_another_program_above_keeps_the_kernel_from_changing_anything(kernel: F
     )
 
 
+def test_where_there_is_no_ethernet_nothing_would_be_found(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.change("eth0", kind="wireguard", ethernet=False)
+    words = "its packets have no Ethernet header (kind wireguard), and the filter would find no SIP in them"
+    assert refusal(kernel, ["eth0"], wanted) == f"eth0: {words}. Leave it out, and filter there with a firewall (nftables)"
+
+
 def test_another_program_far_above_comes_after_ours(kernel: FakeKernel, wanted: Wanted) -> None:
     kernel.run_foreign("br0.7", "generic")
     assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ("attach to eth0 (native)",)
