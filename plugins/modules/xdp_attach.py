@@ -127,8 +127,8 @@ options:
       - Seconds after which the host undoes what was attached, unless the play got through to it again meanwhile. Drivers may reset a NIC
         when XDP comes to it, and a box that lost its only access by that is hard to reach.
       - The timer runs only where Ansible's own connection (C(SSH_CONNECTION), sshd(8)) leaves by one of the interfaces that change, or by
-        a device above it; of several uplinks, by the one for the address of the host that it came to. It costs a second, short call of the
-        module there, and nothing elsewhere.
+        a device above it, or by a tunnel, which may leave by any; of several uplinks, by the one for the address of the host that it came
+        to. It costs a second, short call of the module there, and nothing elsewhere.
       - V(0) is off, and so it is with a local connection, in check mode and with C(async).
       - What somebody else attached meanwhile is not touched. If the change was undone, the task fails and says so.
     type: int
