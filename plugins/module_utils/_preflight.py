@@ -63,7 +63,7 @@ def check_way(kernel: SurveyingKernel, planned: t.Sequence[t.Tuple[Live, _Steps]
 
 def in_the_way(kernel: SurveyingKernel, interface: Interface, wanted: t.Sequence[str] = (), force: bool = False) -> t.List[FastpathError]:
     """Return what keeps a program from being attached or replaced there; C(wanted) are interfaces that get one as well."""
-    name, errors = interface.name, list(_without_ethernet(kernel, interface))
+    name, errors = interface.name, list(_blind(kernel, interface))
     try:
         check_ours(name, kernel.attached(interface.ifindex), force)
     except FastpathError as error:
@@ -72,12 +72,15 @@ def in_the_way(kernel: SurveyingKernel, interface: Interface, wanted: t.Sequence
     return errors + [error for lower in below(kernel, name) for error in _held_below(kernel, name, lower, force)]
 
 
-def _without_ethernet(kernel: SurveyingKernel, interface: Interface) -> t.Iterator[FastpathError]:
-    """The kernel takes a program there, which would look for SIP behind a header that is not there, and pass everything uncounted."""
+def _blind(kernel: SurveyingKernel, interface: Interface) -> t.Iterator[FastpathError]:
+    """The kernel takes a program there all the same, and everything would pass it by, uncounted."""
     device = kernel.device(interface)
     if not device.ethernet:
         reason = "its packets have no Ethernet header (kind %s), and the filter would find no SIP in them" % device.kind
         yield FastpathError(interface.name, reason, "Leave it out, and filter there with a firewall (nftables)")
+    elif device.kind == "vrf":
+        reason = "it is a VRF, which gets its packets behind the place where a program would see them"
+        yield FastpathError(interface.name, reason, "Name what is in it: %s" % (", ".join(device.lowers) or "nothing is yet"))
 
 
 def _held_above(kernel: SurveyingKernel, name: str, upper: Interface, wanted: t.Sequence[str]) -> t.Iterator[FastpathError]:

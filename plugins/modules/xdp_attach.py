@@ -39,7 +39,8 @@ options:
       - XDP belongs on the device that receives. On a VLAN device, a bridge or a macvlan device only V(generic) works, see O(resolve).
       - An interface is refused where a device above or below it carries a program already, since packets would be judged and counted
         twice, or the kernel would let neither program be changed any more.
-      - One whose packets have no Ethernet header (WireGuard, PPP, tunnels) is refused, since the filter would find no SIP in them.
+      - One whose packets have no Ethernet header (WireGuard, PPP, tunnels) is refused, since the filter would find no SIP in them; and a VRF,
+        which gets its packets when XDP is over.
     type: list
     elements: str
     required: true
