@@ -138,10 +138,15 @@ def _watched(kernel: AttachingKernel, undo: Undo, all_ready: t.Sequence[Ready], 
     if way is None:
         return contextlib.nullcontext()
     changing = {each.live.interface.name for each in all_ready if _CHANGED & set(each.steps)}
-    if changing.isdisjoint({way, *(each.name for each in below(kernel, way))}):
+    if not changing or changing.isdisjoint({way, *(each.name for each in below(kernel, way))}) and not _is_tunnel(kernel, way):
         return contextlib.nullcontext()
     stay = [each.live.program.prog_id for each in all_ready if each.live.program]
     return kernel.dead_man(wanted.rollback_after, undo, [*stay, *(each.loaded.prog_id for each in all_ready)])
+
+
+def _is_tunnel(kernel: AttachingKernel, name: str) -> bool:
+    """Whether packets leave here wrapped in others, which may go by any interface."""
+    return not kernel.device(kernel.interface(name)).ethernet
 
 
 def _apply(kernel: AttachingKernel, ready: Ready, wanted: Wanted) -> t.Tuple[str, t.Optional[str]]:

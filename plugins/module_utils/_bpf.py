@@ -10,10 +10,12 @@ Layouts are those of C(union bpf_attr), C(struct bpf_prog_info) and C(struct bpf
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import errno
 import os
 import platform
+import resource
 import struct
 import typing as t
 
@@ -105,16 +107,24 @@ def pin(fd: int, path: str) -> None:
 def create_map(shape: MapShape, inner: int = 0) -> int:
     """Make a map of this shape and return its file descriptor; C(inner) is one as a map of maps holds. Raises C(OSError)."""
     name = shape.name.encode()
-    return bpf(
-        _MAP_CREATE,
-        attributes("7I16s", shape.type, shape.key_size, shape.value_size, shape.max_entries, shape.flags, inner, 0, name),
-    )
+    sizes = (shape.key_size, shape.value_size, shape.max_entries)
+    return _unlimited(_MAP_CREATE, attributes("7I16s", shape.type, *sizes, shape.flags, inner, 0, name))
 
 
 def load_xdp(code: bytes) -> int:
     """Load a program (instructions of C(struct bpf_insn)) and return its file descriptor. Raises C(OSError)."""
     instructions, licence = ctypes.create_string_buffer(code, len(code)), ctypes.create_string_buffer(b"GPL")
-    return bpf(_PROG_LOAD, attributes("IIQQ", _PROG_TYPE_XDP, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(licence)))
+    return _unlimited(_PROG_LOAD, attributes("IIQQ", _PROG_TYPE_XDP, len(code) // 8, ctypes.addressof(instructions), ctypes.addressof(licence)))
+
+
+def _unlimited(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
+    """Call bpf(2) for what takes memory. Before 5.11 that counts as locked, and an empty table for a million entries as a full one."""
+    try:
+        return bpf(command, attr)
+    except PermissionError:
+        with contextlib.suppress(ValueError, OSError):  # without CAP_SYS_RESOURCE
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    return bpf(command, attr)
 
 
 def run_once(fd: int, frame: bytes) -> t.Tuple[int, bytes]:

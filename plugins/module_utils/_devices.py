@@ -23,7 +23,8 @@ FEATURES = ("basic", "redirect", "ndo-xmit", "xsk-zerocopy", "hw-offload", "rx-s
 BOND_MODES = ("balance-rr", "active-backup", "balance-xor", "broadcast", "802.3ad", "balance-tlb", "balance-alb")
 BOND_POLICIES = ("layer2", "layer3+4", "layer2+3", "encap2+3", "encap3+4", "vlan+srcmac")
 
-_GET_LINK, _LINK_INFO, _LOOPBACK = 18, 18, 772  # RTM_GETLINK, IFLA_LINKINFO, ARPHRD_LOOPBACK
+_GET_LINK, _LINK_INFO = 18, 18  # RTM_GETLINK, IFLA_LINKINFO
+_ETHERNET, _LOOPBACK = 1, 772  # ARPHRD_ETHER, ARPHRD_LOOPBACK, whose packets have an Ethernet header, too
 _INFO_KIND, _INFO_DATA = 1, 2
 _VLAN_ID, _BOND_MODE, _BOND_ACTIVE, _BOND_POLICY = 1, 1, 2, 14
 _QUEUES_TX, _QUEUES_RX = 31, 32
@@ -51,6 +52,8 @@ class Link(t.NamedTuple):
     bond_policy: t.Optional[str] = None
     active: t.Optional[int] = None
     """The number of the slave that is active."""
+    ethernet: bool = True
+    """Whether its packets have an Ethernet header; those of tunnels, and of PPP, have none."""
 
 
 class Device(t.NamedTuple):
@@ -74,11 +77,12 @@ class Device(t.NamedTuple):
     offloads: t.Tuple[str, ...] = ()
     """Offloads of a virtio device that the guest can't turn off."""
     hardware: bool = False
+    ethernet: bool = True
 
     def describe(self) -> t.Dict[str, t.Any]:
         """Return it as plain data, for results."""
         found = {**self.interface._asdict(), **self._asdict()}
-        del found["interface"], found["merges"], found["hardware"]
+        del found["interface"], found["merges"], found["hardware"], found["ethernet"]
         found.update({key: list(found[key]) for key in ("uppers", "lowers", "offloads")})
         found.update(features=None if self.features is None else list(self.features), lro=self.merges)
         return found
@@ -105,6 +109,7 @@ def read_device(interface: Interface, sys_net: str = SYS_NET, question: Question
         merges_packets(interface.name),
         guest_offloads(os.path.join(hardware, "features")) if interface.driver == "virtio_net" else (),
         os.path.lexists(hardware),
+        link.ethernet,
     )
 
 
@@ -114,10 +119,12 @@ def parse_link(raw: bytes) -> Link:
     info = attributes(found.get(_LINK_INFO, b""))
     data = attributes(info.get(_INFO_DATA, b""))
     kind = info.get(_INFO_KIND, b"").rstrip(b"\0").decode("ascii", "replace")
+    hardware = _IFINFO.unpack_from(raw)[1]
     link = Link(
-        kind or ("loopback" if _IFINFO.unpack_from(raw)[1] == _LOOPBACK else "nic"),
+        kind or ("loopback" if hardware == _LOOPBACK else "nic"),
         number(found.get(_QUEUES_RX)) or 1,
         number(found.get(_QUEUES_TX)) or 1,
+        ethernet=hardware in (_ETHERNET, _LOOPBACK),
     )
     if kind == "vlan":
         return link._replace(vlan_id=number(data.get(_VLAN_ID)))

@@ -23,7 +23,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._manual import bash_c
 from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COMPARED, COUNTERS
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved
 from ansible_collections.vos.fastpath.plugins.module_utils._systemd import Systemd
-from ansible_collections.vos.fastpath.plugins.module_utils._units import instance, unit_files
+from ansible_collections.vos.fastpath.plugins.module_utils._units import SERVERS, instance, unit_files
 from ansible_collections.vos.fastpath.plugins.module_utils._units_more import (
     ARGUMENTS,
     COMPARISON,
@@ -103,7 +103,7 @@ def _install(
     old = _stale_metrics(params["metrics_file"], places)
     actions += _take_away([name for name in (*all_units(), *COMPARISON) if name not in more], systemd, places, check) + _delete(old, check)
     command = _install_command(_zipapp.unpack(params["packed"]), places, check)
-    always = unit_files(places.command, params["verify_interval"])
+    always = unit_files(places.command, params["verify_interval"], _servers(places))
     texts = {os.path.join(places.units, name): text for name, text in {**always, **more}.items()}
     changed = [os.path.basename(path) for path in _write_texts(texts, saved, check)]
     texts = {places.manual: manual(), places.bash: bash_completion(), places.zsh: zsh_completion()}
@@ -253,6 +253,11 @@ def _linked(places: Places, pattern: str) -> t.List[str]:
     """Return the units that are enabled, by their links: is-enabled does not know those whose file was removed by hand."""
     links = glob.glob(os.path.join(glob.escape(places.units), "*.wants", pattern))
     return sorted({os.path.basename(link) for link in links})
+
+
+def _servers(places: Places) -> t.List[str]:
+    """Return the SIP servers that are to start behind the filter; Before= takes no pattern, so the instances that are enabled are named."""
+    return [*SERVERS, *(unit for name in SERVERS for unit in _linked(places, name.replace(".", "@*.")))]
 
 
 def _remove(saved: Saved, systemd: Systemd, places: Places, check: bool) -> t.List[str]:

@@ -63,13 +63,24 @@ def check_way(kernel: SurveyingKernel, planned: t.Sequence[t.Tuple[Live, _Steps]
 
 def in_the_way(kernel: SurveyingKernel, interface: Interface, wanted: t.Sequence[str] = (), force: bool = False) -> t.List[FastpathError]:
     """Return what keeps a program from being attached or replaced there; C(wanted) are interfaces that get one as well."""
-    name, errors = interface.name, []
+    name, errors = interface.name, list(_blind(kernel, interface))
     try:
         check_ours(name, kernel.attached(interface.ifindex), force)
     except FastpathError as error:
         errors.append(error)
     errors += [error for upper in above(kernel, name) for error in _held_above(kernel, name, upper, wanted)]
     return errors + [error for lower in below(kernel, name) for error in _held_below(kernel, name, lower, force)]
+
+
+def _blind(kernel: SurveyingKernel, interface: Interface) -> t.Iterator[FastpathError]:
+    """The kernel takes a program there all the same, and everything would pass it by, uncounted."""
+    device = kernel.device(interface)
+    if not device.ethernet:
+        reason = "its packets have no Ethernet header (kind %s), and the filter would find no SIP in them" % device.kind
+        yield FastpathError(interface.name, reason, "Leave it out, and filter there with a firewall (nftables)")
+    elif device.kind == "vrf":
+        reason = "it is a VRF, which gets its packets behind the place where a program would see them"
+        yield FastpathError(interface.name, reason, "Name what is in it: %s" % (", ".join(device.lowers) or "nothing is yet"))
 
 
 def _held_above(kernel: SurveyingKernel, name: str, upper: Interface, wanted: t.Sequence[str]) -> t.Iterator[FastpathError]:

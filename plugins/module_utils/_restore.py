@@ -25,7 +25,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._keep import digest_of
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._local import Notes
-from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted, read_live
 from ansible_collections.vos.fastpath.plugins.module_utils._repairs import COMPARED
 from ansible_collections.vos.fastpath.plugins.module_utils._saved import Saved, SavedInterface, with_local
 
@@ -118,7 +118,7 @@ def _interface_back(
         return
     try:
         # That the allowlist may be empty was accepted once; now an entry that expired is no reason to stay without a filter.
-        live = Wanted(wanted.object, wanted.mode, wanted.config, with_local(wanted.settings, notes), allow_empty_allowlist=True)
+        live = Wanted(wanted.object, _mode(kernel, name, wanted), wanted.config, with_local(wanted.settings, notes), allow_empty_allowlist=True)
         [outcome] = attach(kernel, [name], live, False)
     except (FastpathError, OSError) as error:
         left.append(found._replace(words="%s, and it can't be repaired: %s" % (found.words, _words(error))))
@@ -135,6 +135,16 @@ def _interface_back(
             pass
     except FastpathError as error:  # a disk that is full keeps no other interface from its filter
         left.append(Difference(name, str(error), "saved"))
+
+
+def _mode(kernel: AttachingKernel, name: str, wanted: SavedInterface) -> str:
+    """Return the mode to ask for. Where auto came to generic, a device that is not set up yet could take native all the same.
+
+    That would keep it from being set up: the kernel lets no slave without native XDP into a bond that has it, and no driver that can't do
+    both a large MTU on a NIC that has it. What is live keeps its mode.
+    """
+    unset = (wanted.mode, wanted.reached) == ("auto", "generic") and read_live(kernel, name).program is None
+    return wanted.reached if unset else wanted.mode
 
 
 def _words(error: Exception) -> str:

@@ -118,9 +118,9 @@ WantedBy=timers.target
 """
 
 
-def unit_files(command: str, interval: int) -> t.Dict[str, str]:
+def unit_files(command: str, interval: int, servers: t.Sequence[str] = SERVERS) -> t.Dict[str, str]:
     """Return the units by name; the first ones are those to be enabled, of the template its instances."""
-    words = {"command": command, "folder": FOLDER, "interval": str(interval), "servers": " ".join(SERVERS), "sandbox": SANDBOX}
+    words = {"command": command, "folder": FOLDER, "interval": str(interval), "servers": " ".join(servers), "sandbox": SANDBOX}
     words.update(timeout=str(PATIENCE + _WORK), long_timeout=str(LONG_PATIENCE + _WORK))
     return {
         "vos-fastpath-verify.timer": _TIMER.format(**words),

@@ -39,6 +39,8 @@ options:
       - XDP belongs on the device that receives. On a VLAN device, a bridge or a macvlan device only V(generic) works, see O(resolve).
       - An interface is refused where a device above or below it carries a program already, since packets would be judged and counted
         twice, or the kernel would let neither program be changed any more.
+      - One whose packets have no Ethernet header (WireGuard, PPP, tunnels) is refused, since the filter would find no SIP in them; and a VRF,
+        which gets its packets when XDP is over.
     type: list
     elements: str
     required: true
@@ -126,8 +128,8 @@ options:
       - Seconds after which the host undoes what was attached, unless the play got through to it again meanwhile. Drivers may reset a NIC
         when XDP comes to it, and a box that lost its only access by that is hard to reach.
       - The timer runs only where Ansible's own connection (C(SSH_CONNECTION), sshd(8)) leaves by one of the interfaces that change, or by
-        a device above it; of several uplinks, by the one for the address of the host that it came to. It costs a second, short call of the
-        module there, and nothing elsewhere.
+        a device above it, or by a tunnel, which may leave by any; of several uplinks, by the one for the address of the host that it came
+        to. It costs a second, short call of the module there, and nothing elsewhere.
       - V(0) is off, and so it is with a local connection, in check mode and with C(async).
       - What somebody else attached meanwhile is not touched. If the change was undone, the task fails and says so.
     type: int

@@ -64,6 +64,16 @@ def test_a_change_below_the_connection_counts(kernel: FakeKernel, careful: Wante
     assert attach(kernel, ["eth0"], careful, check=False)[0].rollback == "token"
 
 
+def test_a_tunnel_may_go_by_what_changes(kernel: FakeKernel, careful: Wanted) -> None:
+    kernel.add_nic("wg0", 9)
+    kernel.change("wg0", kind="wireguard", ethernet=False)
+    kernel.ways[CONTROLLER] = "wg0"
+    assert attach(kernel, ["eth0"], careful, check=False)[0].rollback == "token"
+    kernel.waiting.clear()
+    assert attach(kernel, ["eth0"], careful, check=False)[0].rollback is None, "nothing changes"
+    assert kernel.waiting == {}
+
+
 def test_what_fails_waits_for_nothing(kernel: FakeKernel, careful: Wanted) -> None:
     kernel.nics["br0"].refuses.update(native=NO_NATIVE, generic=(12, "Out of memory"))
     with pytest.raises(FastpathError):

@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import errno
 import os
 import platform
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +18,7 @@ import pytest
 
 from ansible_collections.vos.fastpath.plugins.module_utils import _bpf
 from ansible_collections.vos.fastpath.plugins.module_utils._abi import MAPS, MapShape
+from ansible_collections.vos.fastpath.plugins.module_utils._instructions import EXIT, put
 from ansible_collections.vos.fastpath.tests.unit.processes import message_of
 
 SMALL = MapShape("small", 1, 4, 8, 16)
@@ -50,6 +54,29 @@ def test_a_map_can_be_pinned_once(no_pins: None) -> None:
 def test_there_is_no_object_of_that_number(call: Callable[[int], int]) -> None:
     with pytest.raises(FileNotFoundError):
         call(0x7FFFFFFF)
+
+
+@pytest.mark.parametrize("may_raise", [True, False])
+def test_where_memory_counts_as_locked_the_limit_is_raised(may_raise: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernel 5.10 charges a table for all that it could hold; the limit of a session or a service is 64 KB to 64 MB."""
+    real, limits = _bpf.bpf, [(1 << 16, 1 << 16)]
+
+    def set_limit(what: int, limit: tuple[int, int]) -> None:
+        assert what == resource.RLIMIT_MEMLOCK
+        if not may_raise:
+            raise ValueError("not allowed to raise maximum limit")
+        limits.append(limit)
+
+    def charge(command: int, attr: ctypes.Array[ctypes.c_char]) -> int:
+        if limits[-1] != (resource.RLIM_INFINITY, resource.RLIM_INFINITY):
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        return real(command, attr)
+
+    monkeypatch.setattr(_bpf, "bpf", charge)
+    monkeypatch.setattr(resource, "setrlimit", set_limit)
+    for make in (lambda: _bpf.create_map(SMALL), lambda: _bpf.load_xdp(put(0, 2) + EXIT)):
+        with contextlib.nullcontext() if may_raise else pytest.raises(PermissionError):
+            os.close(make())
 
 
 def test_a_shape_that_the_kernel_does_not_take() -> None:

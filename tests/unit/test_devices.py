@@ -46,6 +46,12 @@ def test_hardware_has_no_kind_of_its_own() -> None:
     assert parse_link(answer(None, hardware=772)).kind == "loopback"
 
 
+@pytest.mark.parametrize(("hardware", "has_header"), [(1, True), (772, True), (65534, False), (512, False), (776, False), (32, False)])
+def test_what_has_no_ethernet_header_is_known(hardware: int, has_header: bool) -> None:
+    """Of WireGuard and tun, of PPP, of a tunnel in IPv4, of InfiniBand."""
+    assert parse_link(answer("some", hardware=hardware)).ethernet is has_header
+
+
 def test_what_the_kernel_does_not_tell_is_one_queue() -> None:
     link = parse_link(struct.pack("=BxHiII", 0, 1, 5, 0, 0))
     assert (link.rx_queues, link.tx_queues) == (1, 1)

@@ -308,3 +308,16 @@ def test_it_is_about_this_host() -> None:
     found = host_task(params, True)
     assert found["command"] == Places().command == "/usr/local/sbin/vos-fastpath"
     assert set(unit_files("", 0)) == {"vos-fastpath-verify.timer", "vos-fastpath-watch.service", "vos-fastpath@.service", "vos-fastpath-verify.service"}
+
+
+def test_instances_of_a_sip_server_start_behind_the_filter_too(host: Host) -> None:
+    host.systemd.enable(["kamailio@edge.service", "freeswitch@b\\x2d2.service", "cron.service"])
+    host(interfaces=["eth0"])
+    unit = Path(host.places.units, "vos-fastpath@.service")
+    before = "Before=network-online.target kamailio.service opensips.service freeswitch.service asterisk.service "
+    assert before + "kamailio@edge.service freeswitch@b\\x2d2.service\n" in unit.read_text()
+    assert not host(interfaces=["eth0"])["changed"]
+    host.systemd.disable(["kamailio@edge.service"])
+    assert host(interfaces=["eth0"])["actions"] == ["install the unit vos-fastpath@.service"]
+    host(state="absent")
+    assert host.systemd.enabled(["freeswitch@b\\x2d2.service"]), "it is not ours"

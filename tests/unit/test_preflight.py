@@ -57,6 +57,22 @@ def test_another_program_above_keeps_the_kernel_from_changing_anything(kernel: F
     )
 
 
+def test_where_there_is_no_ethernet_nothing_would_be_found(kernel: FakeKernel, wanted: Wanted) -> None:
+    kernel.change("eth0", kind="wireguard", ethernet=False)
+    words = "its packets have no Ethernet header (kind wireguard), and the filter would find no SIP in them"
+    assert refusal(kernel, ["eth0"], wanted) == f"eth0: {words}. Leave it out, and filter there with a firewall (nftables)"
+
+
+@pytest.mark.parametrize(("lowers", "words"), [(("eth0",), "eth0"), ((), "nothing is yet")])
+def test_a_program_on_a_vrf_would_never_run(kernel: FakeKernel, wanted: Wanted, lowers: tuple[str, ...], words: str) -> None:
+    kernel.add_nic("vrf-sip", 10, {"native": NO_NATIVE})
+    kernel.change("vrf-sip", kind="vrf")
+    kernel.stack("vrf-sip", *lowers)
+    reason = "it is a VRF, which gets its packets behind the place where a program would see them"
+    assert refusal(kernel, ["vrf-sip"], wanted) == f"vrf-sip: {reason}. Name what is in it: {words}"
+    assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ("attach to eth0 (native)",)
+
+
 def test_another_program_far_above_comes_after_ours(kernel: FakeKernel, wanted: Wanted) -> None:
     kernel.run_foreign("br0.7", "generic")
     assert attach(kernel, ["eth0"], wanted, check=False)[0].actions == ("attach to eth0 (native)",)

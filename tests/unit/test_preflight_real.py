@@ -188,3 +188,15 @@ def test_kinds_that_this_kernel_may_lack(veth: str, wanted: Wanted, kind: str) -
         attach_task({**params, "state": "absent"}, False)
     finally:
         ip("link", "delete", "new0")
+
+
+@pytest.fixture
+def tunnel() -> Iterator[str]:
+    """A device without Ethernet."""
+    ip("tuntap", "add", "mode", "tun", "name", "vosu-tun")
+    yield "vosu-tun"
+    ip("tuntap", "del", "mode", "tun", "name", "vosu-tun")
+
+
+def test_a_device_without_ethernet_is_refused(tunnel: str, wanted: Wanted) -> None:
+    assert refusal([tunnel], wanted).startswith(f"{tunnel}: its packets have no Ethernet header (kind tun)")

@@ -133,6 +133,23 @@ def test_generic_where_it_was_native_is_said_when_it_is_brought_back(protected: 
     assert bring_back(kernel, saved) == Report([], []), "auto allows it"
 
 
+def test_generic_comes_back_generic_though_native_would_be_taken_at_boot(protected: FakeKernel, saved: Saved) -> None:
+    """A bond without slaves yet takes native, and then no slave whose driver can't; a NIC takes it before its MTU is set, and then not that."""
+    kernel = reboot(protected)
+    del kernel.nics["br0"].refuses["native"]
+    bring_back(kernel, saved)
+    assert read_live(kernel, "br0").program.mode == "generic"
+    assert bring_back(kernel, saved) == Report([], [])
+
+
+def test_nothing_live_changes_its_mode_for_that(protected: FakeKernel, saved: Saved) -> None:
+    nic = protected.nics["br0"]
+    nic.attached = {"native": nic.attached["generic"]}
+    saved.local.record([Note("audit", "", True)])
+    bring_back(protected, saved)
+    assert read_live(protected, "br0").program.mode == "native" and read_live(protected, "br0").settings.audit
+
+
 def test_another_object_is_better_than_none_and_said(protected: FakeKernel, saved: Saved, filter_object: Path) -> None:
     filter_object.write_text("rebuilt")
     assert bring_back(protected, saved) == Report([], []), "a live filter is not replaced because of a file"
