@@ -220,11 +220,13 @@ def _with_actions(outcomes: t.List[Outcome], actions: t.Tuple[str, ...]) -> t.Li
     return outcomes[:-1] + [outcomes[-1]._replace(actions=outcomes[-1].actions + actions)]
 
 
-def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool) -> t.List[Outcome]:
-    """Take our program off every interface, or off none of them; another's only with C(force)."""
+def detach(
+    kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_lists: bool, check: bool, known: t.Container[str] = ()
+) -> t.List[Outcome]:
+    """Take our program off every interface, or off none of them; another's only with C(force). Those that are C(known) may be no more."""
     if not keep_lists:
         _check_unshared(kernel, names, "keep_lists: false", "would still carry our filter, which needs them")
-    lives, missing = _told_apart(kernel, names)
+    lives, missing = _told_apart(kernel, names, known)
     for live in lives:
         check_modes(live)
         if force:
@@ -234,14 +236,14 @@ def detach(kernel: AttachingKernel, names: t.Sequence[str], force: bool, keep_li
     return _with_actions([*missing, *outcomes], actions)
 
 
-def _told_apart(kernel: AttachingKernel, names: t.Sequence[str]) -> t.Tuple[t.List[Live], t.List[Outcome]]:
-    """Read what is there. What is not there has no filter; but while ours is where nobody named, the name is rather a wrong one."""
+def _told_apart(kernel: AttachingKernel, names: t.Sequence[str], known: t.Container[str]) -> t.Tuple[t.List[Live], t.List[Outcome]]:
+    """Read what is there. What is not there has no filter; but while ours is where nobody named, a name not known is rather a wrong one."""
     lives, missing = [], []
     for name in names:
         try:
             lives.append(read_live(kernel, name))
         except NoInterface:
-            if any(program.ours and interface.name not in names for interface, program in attachments(kernel)):
+            if name not in known and any(program.ours and interface.name not in names for interface, program in attachments(kernel)):
                 raise
             nothing = Live(Interface(name, 0, "virtual", 0, "notpresent"), None)
             missing.append(Outcome(nothing, nothing.describe(), (), notes=("there is no such interface, and so no filter on it",)))

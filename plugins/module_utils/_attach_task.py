@@ -77,7 +77,7 @@ def attach_task(
         outcomes = _kept(keeper, check, lambda: attach(kernel, list(carries), live, check))
     else:
         keeper.drop(carries, params["keep_lists"])
-        outcomes = _kept(keeper, check, lambda: detach(kernel, list(carries), params["force"], params["keep_lists"], check))
+        outcomes = _kept(keeper, check, lambda: detach(kernel, list(carries), params["force"], params["keep_lists"], check, keeper.names))
     result = _result(outcomes, carries)
     keeper.tell(result)
     return result

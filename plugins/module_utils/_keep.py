@@ -35,6 +35,11 @@ class InterfaceKeeper:
         self._forget: t.List[Note] = []
         self._keep_lists = True
 
+    @property
+    def names(self) -> t.Set[str]:
+        """The interfaces that something is kept of, and those that they carry the filter for."""
+        return {*self._old, *(name for each in self._old.values() for name in each.carries)}
+
     def want(self, carries: t.Mapping[str, t.Sequence[str]], wanted: Wanted, local: str) -> Wanted:
         """Keep this for the interfaces; returns what the kernel is to have, with what was changed by hand."""
         if not self._installed:

@@ -49,8 +49,8 @@ options:
     description:
       - V(present) attaches the filter, V(absent) takes it off.
       - A program that is not ours is never touched unless O(force=true).
-      - With V(absent), an interface that is no more is fine, with a warning; but not while an interface that is not named has our filter,
-        since the name may be a wrong one.
+      - With V(absent), an interface that is no more is fine, with a warning; but not while an interface that is not named has our filter
+        and the host keeps nothing of this one, since the name may be a wrong one.
     type: str
     choices: [present, absent]
     default: present

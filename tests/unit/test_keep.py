@@ -183,6 +183,17 @@ def test_what_was_saved_of_an_interface_that_is_no_more_goes_too_with_a_warning(
     assert not attach(kernel, saved, filter_object, "eth0", "br0", state="absent", resolve=resolve)["changed"]
 
 
+@pytest.mark.parametrize("resolve", [False, True])
+def test_of_an_interface_that_is_no_more_alone_too_since_it_is_known(kernel: FakeKernel, saved: Saved, filter_object: Path, resolve: bool) -> None:
+    attach(kernel, saved, filter_object, "eth0", "br0")
+    del kernel.nics["br0"]
+    removed = attach(kernel, saved, filter_object, "br0", state="absent", resolve=resolve)
+    assert removed["warnings"] == ["br0: there is no such interface, and so no filter on it"]
+    assert list(saved.interfaces()) == ["eth0"]
+    with pytest.raises(FastpathError, match="^br0: there is no such interface"):
+        attach(kernel, saved, filter_object, "br0", state="absent", resolve=resolve)
+
+
 def test_a_missing_object_has_no_digest(kernel: FakeKernel, saved: Saved, tmp_path: Path) -> None:
     assert attach(kernel, saved, tmp_path / "not built yet", check=True)["changed"]
 
