@@ -105,7 +105,7 @@ def fill_top_sources() -> None:
     assert program is not None
     with kernel.map_by_id(program.maps["top_sources"]) as top:
         for slot in range(TOP_SOURCES_MAX):
-            sources = (bytes(10) + b"\xff\xff\x0a" + bytes([cpu, slot >> 8, slot & 255]) for cpu in range(possible_cpus()))
+            sources = (bytes(10) + b"\xff\xff\x0a" + bytes([cpu, slot >> 8, slot & 255]) for cpu in possible_cpus())
             top.update(slot.to_bytes(4, sys.byteorder), b"".join(TOP_SOURCE.pack(source, slot + 1, 1 << 33, 16, 0) for source in sources))
 
 

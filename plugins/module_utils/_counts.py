@@ -18,7 +18,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._abi import (
     STATS_NUMBERS,
 )
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel import Kernel, Program
-from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, of_cpus
+from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map, of_cpus, possible_cpus
 
 __all__ = ("Numbers", "counted_on", "described", "grown", "per_second", "read", "total")
 
@@ -34,10 +34,9 @@ def read(kernel: Kernel, program: Program) -> Numbers:
     return total(_per_cpu(kernel, program))
 
 
-def counted_on(kernel: Kernel, program: Program, cpus: t.Sequence[int]) -> t.List[int]:
+def counted_on(kernel: Kernel, program: Program, cpus: t.Container[int]) -> t.List[int]:
     """Return those of the CPUs that have counted anything."""
-    per_cpu = _per_cpu(kernel, program)
-    return [cpu for cpu in cpus if any(per_cpu[cpu])]
+    return [cpu for cpu, numbers in zip(possible_cpus(), _per_cpu(kernel, program)) if cpu in cpus and any(numbers)]
 
 
 def total(all_numbers: t.Iterable[Numbers]) -> Numbers:

@@ -27,11 +27,11 @@ _ARRAY, _ARRAY_OF_MAPS = 2, 12
 _PERCPU_TYPES = (5, 6, 10, 21)
 
 
-def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> int:
-    """Return how many values a per-CPU map has per entry."""
+def possible_cpus(path: str = "/sys/devices/system/cpu/possible") -> t.List[int]:
+    """Return the numbers of the CPUs that a per-CPU map has a value of in each entry, in the order of these values."""
     with open(path, encoding="ascii") as stream:
-        ranges = stream.read().strip().split(",")
-    return 1 + int(ranges[-1].rpartition("-")[2])
+        ends = [part.partition("-") for part in stream.read().strip().split(",")]
+    return [cpu for first, _dash, last in ends for cpu in range(int(first), int(last or first) + 1)]
 
 
 _Chunk = t.Tuple[bytes, bytes, int]
@@ -48,7 +48,7 @@ class Map:
         self.value_size = self.shape.value_size
         """Of a per-CPU map, of the values of all CPUs."""
         if self.shape.type in _PERCPU_TYPES:
-            self.value_size = (self.shape.value_size + 7 & ~7) * possible_cpus()
+            self.value_size = (self.shape.value_size + 7 & ~7) * len(possible_cpus())
 
     def __enter__(self) -> Map:
         return self

@@ -134,14 +134,14 @@ def _taken(program: int) -> t.List[int]:
 
 def unreachable_cpus() -> t.List[int]:
     """Return the CPUs that this process can't run on now: they are offline, or outside its cpuset."""
-    return sorted(set(range(possible_cpus())).difference(_on_each_cpu()))
+    return sorted(set(possible_cpus()).difference(_on_each_cpu()))
 
 
 def _on_each_cpu() -> t.Iterator[int]:
     """Run on one CPU after the other, where this process can, and in the end where it ran before."""
     before = os.sched_getaffinity(0)
     try:
-        for cpu in range(possible_cpus()):
+        for cpu in possible_cpus():
             try:
                 os.sched_setaffinity(0, {cpu})
             except OSError:
