@@ -28,6 +28,7 @@ from ansible_collections.vos.fastpath.plugins.module_utils._holders import check
 from ansible_collections.vos.fastpath.plugins.module_utils._host_maps import host_maps_in_use
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import Interface, NoInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_attaching import AttachingKernel
+from ansible_collections.vos.fastpath.plugins.module_utils._levels import left_out
 from ansible_collections.vos.fastpath.plugins.module_utils._lists import has_allowed
 from ansible_collections.vos.fastpath.plugins.module_utils._maps import Map
 from ansible_collections.vos.fastpath.plugins.module_utils._migrate import Place, moved, places
@@ -71,7 +72,7 @@ def attach(kernel: AttachingKernel, names: t.Sequence[str], wanted: Wanted, chec
     if not mounted and any(outcome.actions for outcome in outcomes):
         mount = "mount the BPF filesystem at %s" % BPFFS
         outcomes[0] = outcomes[0]._replace(actions=(mount,) + outcomes[0].actions)
-    return outcomes
+    return [each._replace(warnings=tuple(left_out(kernel, each.before.interface.name, names))) for each in outcomes]
 
 
 def _attach(kernel: AttachingKernel, names: t.Sequence[str], wanted: Wanted, check: bool) -> t.List[Outcome]:
@@ -246,7 +247,7 @@ def _told_apart(kernel: AttachingKernel, names: t.Sequence[str], known: t.Contai
             if name not in known and any(program.ours and interface.name not in names for interface, program in attachments(kernel)):
                 raise
             nothing = Live(Interface(name, 0, "virtual", 0, "notpresent"), None)
-            missing.append(Outcome(nothing, nothing.describe(), (), notes=("there is no such interface, and so no filter on it",)))
+            missing.append(Outcome(nothing, nothing.describe(), (), warnings=("there is no such interface, and so no filter on it",)))
     return lives, missing
 
 

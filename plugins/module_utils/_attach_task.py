@@ -127,14 +127,14 @@ def _result(outcomes: t.Sequence[Outcome], carries: t.Mapping[str, t.Sequence[st
             "native_refused": outcome.native_refused,
             "actions": list(outcome.actions),
             "carries": list(carries[interface.name]),
-            "notes": [*carried(interface.name, carries[interface.name]), *outcome.notes],
+            "notes": [*carried(interface.name, carries[interface.name]), *outcome.notes, *outcome.warnings],
         }
-    missing = ["%s: %s" % (name, "; ".join(each["notes"])) for name, each in interfaces.items() if not each["ifindex"]]
+    warnings = ["%s: %s" % (outcome.before.interface.name, words) for outcome in outcomes for words in outcome.warnings]
     tokens = {outcome.rollback for outcome in outcomes if outcome.rollback}
     return {
         "changed": bool(actions),
         **({"rollback": {"token": tokens.pop()}} if tokens else {}),
-        **({"warnings": missing} if missing else {}),
+        **({"warnings": warnings} if warnings else {}),
         "actions": actions,
         "interfaces": interfaces,
         "diff": {"before": before, "after": after},

@@ -14,9 +14,9 @@ from ansible_collections.vos.fastpath.plugins.module_utils._errors import Fastpa
 from ansible_collections.vos.fastpath.plugins.module_utils._interfaces import NoInterface
 from ansible_collections.vos.fastpath.plugins.module_utils._kernel_surveying import SurveyingKernel
 from ansible_collections.vos.fastpath.plugins.module_utils._outlook import RELAYS, bond_refuses
-from ansible_collections.vos.fastpath.plugins.module_utils._stack import carrying
+from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, carrying
 
-__all__ = ("carried", "carriers", "resolve")
+__all__ = ("carried", "carriers", "left_out", "resolve")
 
 
 def resolve(kernel: SurveyingKernel, names: t.Sequence[str]) -> t.Dict[str, t.List[str]]:
@@ -47,6 +47,20 @@ def carried(carrier: str, names: t.Sequence[str]) -> t.List[str]:
     if not others:
         return []
     return ["carries the filter for %s; SIP of everything else that is above %s is filtered too" % (", ".join(others), carrier)]
+
+
+def left_out(kernel: SurveyingKernel, name: str, names: t.Container[str]) -> t.List[str]:
+    """Say of a slave of a bond which of the others are left out: a flow comes in by any of them, and after a failure all of them do.
+
+    C(names) are those that have our filter, or get it.
+    """
+    found = []
+    for bond in (kernel.device(upper) for upper in above(kernel, name)):
+        others = [each for each in bond.lowers if each not in names and not carrying(kernel, each)] if bond.kind == "bond" else []
+        if others:
+            words = "it is a slave of %s, and what comes in by %s is not filtered. Name them too, or %s in place of them"
+            found.append(words % (bond.interface.name, ", ".join(others), bond.interface.name))
+    return found
 
 
 def _carriers(kernel: SurveyingKernel, device: Device) -> t.List[str]:

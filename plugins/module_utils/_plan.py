@@ -65,6 +65,8 @@ class Outcome(t.NamedTuple):
     native_refused: t.Optional[str] = None
     notes: t.Tuple[str, ...] = ()
     """What an operator should know of it, beside what was done."""
+    warnings: t.Tuple[str, ...] = ()
+    """What he has to know of it."""
     rollback: t.Optional[str] = None
     """By which token the change is to be confirmed."""
 

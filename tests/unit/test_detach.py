@@ -140,7 +140,7 @@ def test_an_interface_that_is_no_more_keeps_nobody_from_removing_the_filter(kern
     attach(kernel, ["eth0", "br0"], wanted, check=False)
     del kernel.nics["br0"]
     gone, there = detach(kernel, ["br0", "eth0"], force=False, keep_lists=False, check=check)
-    assert (gone.actions, gone.after, gone.notes) == ((), {"attached": False}, ("there is no such interface, and so no filter on it",))
+    assert (gone.actions, gone.after, gone.warnings) == ((), {"attached": False}, ("there is no such interface, and so no filter on it",))
     assert there.actions[0].startswith("detach program ")
     assert there.actions[-2:] == ("remove the lists", "unpin the maps of interface number 3, which is no more")
     if not check:

@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import pytest
 
+from ansible_collections.vos.fastpath.plugins.module_utils._attach import attach
 from ansible_collections.vos.fastpath.plugins.module_utils._errors import FastpathError
 from ansible_collections.vos.fastpath.plugins.module_utils._levels import carriers, resolve
+from ansible_collections.vos.fastpath.plugins.module_utils._plan import Wanted
 from ansible_collections.vos.fastpath.plugins.module_utils._stack import above, below
 from ansible_collections.vos.fastpath.tests.unit.fake_kernel import NO_NATIVE, FakeKernel
 
@@ -89,3 +91,17 @@ def test_what_carries_it_is_found_wherever_it_is(kernel: FakeKernel) -> None:
 
 def test_a_name_that_is_no_more_is_its_own_carrier(kernel: FakeKernel) -> None:
     assert carriers(kernel, ["eth9", "bond0.100"]) == {"eth9": ["eth9"], "bond0": ["bond0.100"]}
+
+
+@pytest.mark.parametrize("check", [True, False])
+def test_of_a_bond_of_which_only_some_slaves_are_filtered_it_is_said(kernel: FakeKernel, wanted: Wanted, check: bool) -> None:
+    [outcome] = attach(kernel, ["eth0"], wanted, check)
+    assert outcome.warnings == (
+        "it is a slave of bond0, and what comes in by eth1 is not filtered. Name them too, or bond0 in place of them",
+    )  # fmt: skip
+    assert [each.warnings for each in attach(kernel, ["eth0", "eth1"], wanted, check)] == [(), ()]
+
+
+def test_slaves_that_have_the_filter_already_are_not_left_out(kernel: FakeKernel, wanted: Wanted) -> None:
+    attach(kernel, ["eth1"], wanted, check=False)
+    assert attach(kernel, ["eth0"], wanted, check=False)[0].warnings == ()
