@@ -11,7 +11,9 @@ from lab.demo.checks import total
 from lab.demo.model import DROPPED, PASSED, REDIRECTED, Comparison, Phase
 from lab.demo.report import quantile
 
-WIDTH, HEIGHT, TOP, BOTTOM = 300, 200, 36, 40
+WIDTH, HEIGHT, TOP, BOTTOM = 400, 230, 60, 40
+LONGEST = 56
+"""Letters of a name that there is room for."""
 COLOURS = ("#4477aa", "#ee6677", "#228833")
 PER_ROW = 2
 
@@ -78,8 +80,8 @@ def svg(drawn: list[Chart]) -> str:
 def _drawn(chart: Chart) -> Iterator[str]:
     yield f'<text x="12" y="16" font-weight="bold">{escape(chart.title)} ({escape(chart.unit)})</text>'
     for number, name in enumerate(chart.series):
-        yield f'<rect x="{12 + 90 * number}" y="22" width="8" height="8" fill="{COLOURS[number]}"/>'
-        yield f'<text x="{24 + 90 * number}" y="30">{escape(name)}</text>'
+        yield f'<rect x="12" y="{22 + 12 * number}" width="8" height="8" fill="{COLOURS[number]}"/>'
+        yield f'<text x="24" y="{30 + 12 * number}">{escape(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")}</text>'
     highest = max(value for values in chart.series.values() for value in values)
     room, group = HEIGHT - TOP - BOTTOM - 14, (WIDTH - 24) / len(chart.phases)
     wide = group * 0.8 / len(chart.series)

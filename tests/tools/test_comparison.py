@@ -226,6 +226,16 @@ def test_a_chart_that_has_not_room_for_all_hosts_says_so() -> None:
     assert (chart.title, list(chart.series)) == ("CPU time on software interrupts (the first 3 of 4 hosts)", ["sbc0", "sbc1", "sbc2"])
 
 
+def test_what_is_written_into_a_chart_is_within_it_and_not_upon_the_other() -> None:
+    data = measured()
+    hosts = [f"sbc{number}.fra1.voice.example.net" for number in range(4)]
+    data["hosts"] = dict.fromkeys(hosts, data["hosts"]["sbc"])
+    drawn = plots.charts(compose.comparison(data))
+    assert all(6.5 * len(f"{chart.title} ({chart.unit})") < plots.WIDTH for chart in drawn)  # so wide are bold letters of this size
+    names = [e for e in ElementTree.fromstring(plots.svg(drawn[-1:])).iter("{http://www.w3.org/2000/svg}text") if e.text in hosts]
+    assert len({name.get("y") for name in names}) == len(names) == 3
+
+
 def test_it_is_named_as_one_likes(tmp_path: Path) -> None:
     run = compose.comparison(measured())
     paths = [Path(path) for path in files.write(tmp_path, run, checks(run), "", "ours")]
