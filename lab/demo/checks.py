@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.demo.model import BLOCKED, DROPPED, MALFORMED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase, Traffic
@@ -27,21 +27,30 @@ class Check:
 
 def checks(run: Comparison) -> list[Check]:
     """All of them, in the order of the run."""
-    baseline, protected, after = run.phases
-    found: list[Check] = []
+    _baseline, protected, _after = run.phases
+    found = [Check(False, "the run came to its end", where, why) for where, why in run.broken.items()]
     for phase in run.phases:
         found += _sources(phase, run)
         for host, name in run.interfaces:
-            found += _state(phase, host, name, phase is protected, run.lab)
-            found += _traffic(phase, host, name, phase is protected and run.hides(host, name))
+            found += _state(phase, host, name, phase is protected and run.filtered(host, name), run.lab)
+            found += _traffic(phase, host, name, _expected(phase, host, name, run) if phase is protected else True)
     for host, name in run.interfaces:
-        found += _accounting(protected, host, name, run)
+        if run.filtered(host, name):
+            found += _accounting(protected, host, name, run)
     return found + list(_watched(run))
+
+
+def _expected(phase: Phase, host: str, name: str, run: Comparison) -> bool | None:
+    """Whether the filter lets a scanner be answered; none where its lists or its rate limit decide that for each packet."""
+    if run.hides(host, name):
+        return False
+    counted = phase.counted(host, name)
+    return None if counted and counted[BLOCKED] else True
 
 
 def _sources(phase: Phase, run: Comparison) -> Iterator[Check]:
     """A source that failed half way is not one that was not answered."""
-    everybody = dict.fromkeys(t.source for p in run.phases for t in p.traffic)
+    everybody = run.sources or dict.fromkeys(t.source for p in run.phases for t in p.traffic)
     seen = [t.source for t in phase.traffic]
     if everybody:
         advice = f"look at the output for {', '.join(everybody)} above"
@@ -59,13 +68,19 @@ def _state(phase: Phase, host: str, name: str, attached: bool, lab: bool) -> Ite
         yield Check(seen == expected, f"the mode is {expected}", where, seen, advice)
 
 
-def _traffic(phase: Phase, host: str, name: str, hidden: bool) -> Iterator[Check]:
-    addresses = phase.after[host][name].addresses
+def _traffic(phase: Phase, host: str, name: str, answered: bool | None) -> Iterator[Check]:
+    every = phase.after[host][name].addresses
     where = f"{phase.name}, {host} {name}"
     for traffic in phase.traffic:
+        addresses = tuple(traffic.reached(every))
+        if traffic.unrouted and len(addresses) < len(every):
+            advice = f"look at 'ip route get ADDRESS' on {traffic.source}, for {', '.join(traffic.unrouted)}"
+            yield Check(False, f"{traffic.source} has a route to it", where, _of(addresses, every), advice)
+        if not addresses:
+            continue
         connected = [a for a in addresses if traffic.tcp[a]]
         yield Check(len(connected) == len(addresses), f"{traffic.source} connects by TCP", where, _of(connected, addresses), _SERVER.format(host=host))
-        yield from _served(traffic, addresses, host, where) if traffic.trusted else _scanned(traffic, addresses, host, where, hidden)
+        yield from _served(traffic, addresses, host, where) if traffic.trusted else _scanned(traffic, addresses, host, where, answered)
 
 
 def _served(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str) -> Iterator[Check]:
@@ -83,16 +98,18 @@ def _served(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str)
         yield Check(timed.completed == timed.made, f"every OPTIONS that {traffic.source} times is answered", where, _calls(timed), advice)
 
 
-def _scanned(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str, hidden: bool) -> Iterator[Check]:
-    """A scanner gets none while the filter is on, and every one without it."""
+def _scanned(traffic: Traffic, addresses: tuple[str, ...], host: str, where: str, answered: bool | None) -> Iterator[Check]:
+    """A scanner gets every answer without the filter, and none where that hides the host."""
+    if answered is None:
+        return
     advice = _FILTER.format(host=host)
     found = [a for a in addresses if a in traffic.found]
-    expected = [] if hidden else list(addresses)
-    yield Check(found == expected, f"svmap from {traffic.source} finds {'nothing' if hidden else 'it'}", where, _of(found, addresses), advice)
+    expected = list(addresses) if answered else []
+    yield Check(found == expected, f"svmap from {traffic.source} finds {'it' if answered else 'nothing'}", where, _of(found, addresses), advice)
     if traffic.probes:
         probes = total(traffic.probes, addresses)
-        wanted = 0 if hidden else probes.made
-        what = f"{'no' if hidden else 'every'} OPTIONS of {traffic.source} is answered"
+        wanted = probes.made if answered else 0
+        what = f"{'every' if answered else 'no'} OPTIONS of {traffic.source} is answered"
         yield Check(probes.completed == wanted, what, where, _calls(probes), advice)
 
 
@@ -102,7 +119,8 @@ def _accounting(phase: Phase, host: str, name: str, run: Comparison) -> Iterator
     where = f"{phase.name}, {host} {name}"
     counted = phase.counted(host, name)
     if not counted:
-        yield Check(False, "the filter's counters can be read", where, "no map xdp_counters", f"run 'bpftool prog show' on {host}")
+        why = "they were set back meanwhile, or the filter attached anew" if link.xdp and link.xdp.map else "no map xdp_counters"
+        yield Check(False, "the filter's counters can be read", where, why, f"run 'bpftool prog show' on {host}")
         return
     trusted, others = phase.sent(link.addresses, True), phase.sent(link.addresses, False)
     passed = counted[PASSED] + counted[REDIRECTED]
@@ -111,7 +129,8 @@ def _accounting(phase: Phase, host: str, name: str, run: Comparison) -> Iterator
         ("what the trusted peer sent was passed", passed, trusted),
     ]
     if run.hides(host, name):
-        rows.append(("what the scanner sent was dropped as stealth", counted[DROPPED], others))
+        blocked = not run.lab and counted[BLOCKED] >= others > counted[DROPPED]  # it is on the blocklist
+        rows.append(("what the scanner sent was dropped as stealth", counted[BLOCKED if blocked else DROPPED], others))
     if run.lab:
         rows.append(("nothing was counted as blocked or malformed", counted[BLOCKED] + counted[MALFORMED], 0))
     for what, seen, wanted in rows:
@@ -147,7 +166,7 @@ _FILTER = "look at the lists and the counters: 'ansible -m vos.fastpath.xdp_stat
 _COUNTERS = "compare 'bpftool map dump name xdp_counters' on {host} with 'tcpdump -ni {name} udp port 5060'"
 
 
-def _of(some: list[str], every: list[str] | tuple[str, ...]) -> str:
+def _of(some: Sequence[str], every: Sequence[str]) -> str:
     return f"{len(some)} of {len(every)} addresses"
 
 

@@ -2,6 +2,7 @@
 """What playbooks/comparison_run.yml has measured, as a report: Markdown, HTML and JSON. Run on the controller.
 
 python3 compose.py FOLDER [NAME] < measured.json     prints the paths, and which checks failed
+python3 compose.py --look FOLDER [NAME]              whether that could be written
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from lab.demo.checks import checks
 
 PHASES = ("Baseline", "With XDP", "After unload")
 ASKED = "{seconds} s in each phase, {scan_rate} OPTIONS a second from each scanner and {call_rate} calls a second from each trusted source, to each address"
+LONG = 400
+"""Letters, of a reason."""
 HOW_TO = """\
 `ansible-playbook -i INVENTORY vos.fastpath.comparison_run -e vos_fastpath_hosts=…` measures these hosts, each on its
 `vos_fastpath_interfaces`, and writes this report. Traffic comes from the group `traffic_sources`; `vos_fastpath_trusted: true` says that
@@ -57,7 +60,18 @@ def comparison(measured: dict[str, Any]) -> model.Comparison:
         attach=f"vos.fastpath.xdp_attach: {{interfaces: …, mode: {', '.join(dict.fromkeys(m for facts in hosts.values() for m in _modes(facts)))}}}",
         unload="vos.fastpath.xdp_attach: {interfaces: …, state: absent}",
         restored=_restored(hosts),
+        sources=tuple(sources),
+        broken={where: _became(where, why, measured) for where, why in measured.get("broken", {}).items()},
     )
+
+
+def _became(where: str, why: str, measured: dict[str, Any]) -> str:
+    """What is to be said of a host or a traffic source on which the run broke off."""
+    why = " ".join(why.split()) or "the output of the playbook says why"
+    why = why if len(why) <= LONG else f"{why[: LONG // 2]} … {why[-LONG // 2 :]}"
+    if where in measured["sources"]:
+        return f"no, it sends no more. {why}"
+    return f"no, and it is {'NOT as it was found: run the role' if where in measured['changed'] else 'as it was found'}. {why}"
 
 
 def _phase(name: str, hosts: dict[str, Any], sources: dict[str, Any]) -> model.Phase:
@@ -85,4 +99,4 @@ def _modes(facts: dict[str, Any]) -> list[str]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    sys.exit(files.look(*sys.argv[2:]) or 0 if sys.argv[1] == "--look" else main(*sys.argv[1:]))

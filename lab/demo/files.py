@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,6 +13,18 @@ from lab.demo.model import Comparison
 from lab.demo.page import page
 from lab.demo.plots import charts, svg
 from lab.demo.report import report
+
+
+def look(folder: str, name: str = "") -> str:
+    """What would keep a report from being written there, before anything is done that it would be about; empty where nothing does."""
+    if Path(name).name != name:
+        return f"comparison_name: {name}: it is a name of files, without a folder. Name the folder in comparison_reports"
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"comparison_reports: {folder}: {error.strerror}. Name a folder that you may write to"
+    return ""
 
 
 def write(folder: Path, run: Comparison, results: list[Check], how_to: str, name: str = "") -> list[str]:

@@ -77,6 +77,12 @@ class Traffic:
     """OPTIONS of the scanner, and how many of them were answered."""
     round_trips: dict[str, list[float | None]] = field(default_factory=dict)
     """Milliseconds to the answer to OPTIONS; none where there was no answer."""
+    unrouted: tuple[str, ...] = ()
+    """Addresses that it has no route to, and sent nothing."""
+
+    def reached(self, addresses: tuple[str, ...]) -> list[str]:
+        """Those of them that it sent to."""
+        return [a for a in addresses if a in self.sent]
 
     def times(self, addresses: tuple[str, ...]) -> list[float | None]:
         """Of all that were asked at these addresses."""
@@ -100,10 +106,11 @@ class Phase:
     seconds: dict[str, float] = field(default_factory=dict)
     """By host: how long it was between the two times that it was looked at."""
 
-    def received(self, host: str, interface: str) -> tuple[int, int, int]:
-        """Packets, bytes and drops of the interface in this phase."""
+    def received(self, host: str, interface: str) -> tuple[int, int, int] | None:
+        """Packets, bytes and drops of the interface in this phase; none where its driver began to count anew."""
         first, last = self.before[host][interface], self.after[host][interface]
-        return last.rx_packets - first.rx_packets, last.rx_bytes - first.rx_bytes, last.rx_dropped - first.rx_dropped
+        more = (last.rx_packets - first.rx_packets, last.rx_bytes - first.rx_bytes, last.rx_dropped - first.rx_dropped)
+        return None if min(more) < 0 else more
 
     def round_trips(self, addresses: tuple[str, ...]) -> list[float]:
         """Of all trusted sources to these addresses, the shortest first."""
@@ -114,11 +121,12 @@ class Phase:
         return sum(t.sent.get(a, 0) for t in self.traffic if t.trusted == trusted for a in addresses)
 
     def counted(self, host: str, interface: str) -> tuple[int, ...]:
-        """What the filter counted during the traffic, by slot; empty where there was none."""
+        """What the filter counted during the traffic, by slot; empty where there was none, or where it began to count anew."""
         first, last = self.before[host][interface].xdp, self.after[host][interface].xdp
         if not first or not last or first.map != last.map:
             return ()
-        return tuple(b - a for a, b in zip(first.counters, last.counters, strict=True))
+        more = tuple(b - a for a, b in zip(first.counters, last.counters, strict=True))
+        return () if min(more, default=0) < 0 else more
 
 
 @dataclass(frozen=True)
@@ -160,9 +168,19 @@ class Comparison:
     """How much traffic was asked for, in words."""
     restored: str = ""
     """What became of the state that was found; empty where the run does not put one back."""
+    sources: tuple[str, ...] = ()
+    """All that were to send, also those that could not."""
+    broken: dict[str, str] = field(default_factory=dict)
+    """Hosts and traffic sources on which the run broke off: why, and what became of them, in words."""
+
+    def filtered(self, host: str, interface: str) -> bool:
+        """Whether there is to be a filter: where one was found on others of the host alone, there is none."""
+        return interface in self.attachments.get(host, {})
 
     def hides(self, host: str, interface: str) -> bool:
         """Whether the filter, where it is on, is to keep the OPTIONS of strangers away: its settings as xdp_stats read them."""
+        if not self.filtered(host, interface):
+            return False
         found = self.stats.get(host, {}).get("interfaces", {}).get(interface, {})
         return not found.get("audit", False) and not {"OPTIONS", "all"}.isdisjoint(found.get("stealth", ["OPTIONS"]))
 
@@ -194,6 +212,7 @@ def traffic(source: str, trusted: bool, raw: dict[str, Any]) -> Traffic:
         found=tuple(raw.get("found", ())),
         probes={a: Calls(**c) for a, c in raw.get("probes", {}).items()},
         round_trips=raw.get("round_trips", {}),
+        unrouted=tuple(raw.get("unrouted", ())),
     )
 
 

@@ -84,12 +84,17 @@ def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
         ("RX packets (cumulative)", lambda h, i: f"{phase.after[h][i].rx_packets:,}"),
         ("RX bytes (cumulative)", lambda h, i: f"{phase.after[h][i].rx_bytes:,}"),
         ("RX dropped (cumulative)", lambda h, i: f"{phase.after[h][i].rx_dropped:,}"),
-        ("RX packets, bytes, dropped in this phase", lambda h, i: ", ".join(f"{n:,}" for n in phase.received(h, i))),
+        ("RX packets, bytes, dropped in this phase", lambda h, i: _received(phase, h, i)),
         ("Measured for", lambda h, i: f"{phase.seconds[h]:.1f} s" if h in phase.seconds else "not measured"),
         ("CPU time on software interrupts", lambda h, i: f"{phase.softirq[h]:.2f} %" if h in phase.softirq else "not measured"),
         *_traffic_rows(phase),
     ]
     return _host_tables(run, rows)
+
+
+def _received(phase: Phase, host: str, name: str) -> str:
+    more = phase.received(host, name)
+    return "not known: the driver began to count anew" if more is None else ", ".join(f"{n:,}" for n in more)
 
 
 def _host_tables(run: Comparison, rows: list[Row]) -> str:
@@ -112,7 +117,7 @@ def _trusted_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
     if any(traffic.round_trips.values()):
         what = f"SIP round trip of {traffic.source}, median and 95 %"
         yield what, _by_address(phase, lambda addresses: times_in_words(traffic.times(addresses)))
-    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
+    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in traffic.reached(addresses)))
 
 
 def times_in_words(times: list[float | None]) -> str:
@@ -128,10 +133,11 @@ def quantile(times: list[float], part: float) -> float:
 
 
 def _other_rows(phase: Phase, traffic: Traffic) -> Iterator[Row]:
-    yield f"Addresses that svmap finds from {traffic.source}", _by_address(phase, lambda addresses: _all(a in traffic.found for a in addresses))
+    what = f"Addresses that svmap finds from {traffic.source}"
+    yield what, _by_address(phase, lambda addresses: _all(a in traffic.found for a in traffic.reached(addresses)))
     if traffic.probes:
         yield f"OPTIONS of {traffic.source} answered", _by_address(phase, lambda addresses: _ratio(traffic.probes, addresses))
-    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in addresses))
+    yield f"TCP to the SIP port from {traffic.source}", _by_address(phase, lambda addresses: _all(traffic.tcp[a] for a in traffic.reached(addresses)))
 
 
 def _by_address(phase: Phase, text: Callable[[tuple[str, ...]], str]) -> Callable[[str, str], str]:
@@ -151,6 +157,9 @@ def _first_lines(traffic: Traffic, addresses: tuple[str, ...]) -> str:
 def _attachment(run: Comparison) -> str:
     lines = []
     for host, name in run.interfaces:
+        if not run.filtered(host, name):
+            lines.append(f"- **{host} {name}:** no filter was found here, so none is attached.")
+            continue
         xdp = run.phases[1].after[host][name].xdp
         attachment = run.attachments.get(host, {}).get(name, {})
         refused = attachment.get("native_refused")
@@ -171,7 +180,11 @@ def _choice(run: Comparison, host: str, name: str) -> str:
 
 def _program_rows(run: Comparison) -> list[Row]:
     def part(key: str) -> Callable[[str, str], str]:
-        return lambda host, name: f"{getattr(run.phases[1].after[host][name].xdp, key, None) or 0:,}"
+        def text(host: str, name: str) -> str:
+            number = getattr(run.phases[1].after[host][name].xdp, key, None)
+            return f"{number:,}" if number else "none"
+
+        return text
 
     def tag(host: str, name: str) -> str:
         xdp = run.phases[1].after[host][name].xdp
@@ -186,9 +199,10 @@ def _counters(run: Comparison) -> str:
     parts = ["Read with `bpftool`." + (" What was sent was counted with nftables where it left the traffic sources." if phase.traffic else "")]
     for host in run.systems:
         names = [name for h, name in run.interfaces if h == host]
-        counted = {name: phase.counted(host, name) or (0,) * len(COUNTERS) for name in names}
-        rows = [[label, *(f"{counted[n][slot]:,}" for n in names), meaning] for slot, (label, meaning) in enumerate(COUNTERS)]
-        rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" for n in names), "The sum of the above"])
+        counted = {name: phase.counted(host, name) for name in names}
+        unknown = {name: "not known" if run.filtered(host, name) else "no filter" for name in names}
+        rows = [[label, *(f"{counted[n][slot]:,}" if counted[n] else unknown[n] for n in names), meaning] for slot, (label, meaning) in enumerate(COUNTERS)]
+        rows.append(["**Counted in all**", *(f"**{sum(counted[n]):,}**" if counted[n] else unknown[n] for n in names), "The sum of the above"])
         if phase.traffic:
             sent = {n: [phase.sent(phase.after[host][n].addresses, trusted) for trusted in (True, False)] for n in names}
             rows.append(["**Sent**", *(f"**{sum(sent[n]):,}**" for n in names), "From all traffic sources, to a SIP port"])
@@ -217,9 +231,10 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
             rows.append([phase.name, f"{host} {name}", _xdp(link, "Off"), f"{link.rx_packets:,}", numbers, times, softirq])
     header = ["Phase", "Host and interface", "XDP state", "Interface RX (packets)", "XDP counters (drop / redirect / pass)", "Round trip (median)", "softirq"]
     failed = [c for c in checks if not c.ok]
+    loaded = run.phases[1].after and all(run.phases[1].after[h][n].xdp for h, n in run.interfaces if run.filtered(h, n))
     lines = [
         "- **Build:** OK.",
-        f"- **Load:** {'OK' if run.phases[1].after and all(run.phases[1].after[h][n].xdp for h, n in run.interfaces) else 'FAILED'} ({_modes(run)}).",
+        f"- **Load:** {'OK' if loaded else 'FAILED'} ({_modes(run)}).",
         f"- **Traffic:** {_traffic_summary(run)}",
         *(f"- **TCP throughout:** {line}" for line in _tcp_summary(run)),
         f"- **Checks:** {len(checks) - len(failed)} of {len(checks)} hold.",
@@ -232,6 +247,8 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
 
 
 def _traffic_summary(run: Comparison) -> str:
+    if run.sources and not any(phase.traffic for phase in run.phases):
+        return f"none made: {', '.join(run.sources)} should have, and could not. The counters are what others sent."
     if not any(phase.traffic for phase in run.phases):
         return (
             "none made, for no host of the group `traffic_sources` took part. The counters are what others sent; they are 0 where no SIP came in from"
@@ -258,7 +275,7 @@ def _tcp_summary(run: Comparison) -> list[str]:
 
 
 def _modes(run: Comparison) -> str:
-    links = (run.phases[1].after[h][n].xdp for h, n in run.interfaces)
+    links = (run.phases[1].after[h][n].xdp for h, n in run.interfaces if run.filtered(h, n))
     return ", ".join(dict.fromkeys({"generic": "SKB / generic mode", "native": "native mode"}.get(x.mode, x.mode) if x else "not loaded" for x in links))
 
 

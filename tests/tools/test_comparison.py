@@ -135,6 +135,76 @@ def test_of_a_scan_that_was_not_made_nothing_is_said_but_that() -> None:
     assert "FAILED: With XDP: all traffic sources took part: peer" in text
 
 
+def test_a_source_that_never_could_send_is_said_to_be_missing() -> None:
+    data = measured()
+    data["sources"]["scanner"]["phases"] = {}
+    assert "FAILED: Baseline: all traffic sources took part: peer" in text_of(data)
+    data["sources"]["peer"]["phases"] = {}
+    text = text_of(data)
+    assert "none made: peer, scanner should have, and could not" in text
+    assert "FAILED: Baseline: all traffic sources took part: none" in text
+
+
+@pytest.mark.parametrize(("changed", "became"), [([], "as it was found."), (["other"], "NOT as it was found: run the role.")])
+def test_where_the_run_broke_off_is_said_with_the_reason_and_what_became_of_the_host(changed: list[str], became: str) -> None:
+    data = {**measured(), "broken": {"other": "Baseline: Send: no\r\n answer", "scanner": "Baseline: gone"}, "changed": changed}
+    text = text_of(data)
+    assert f"FAILED: other: the run came to its end: no, and it is {became} Baseline: Send: no answer" in text
+    assert "FAILED: scanner: the run came to its end: no, it sends no more. Baseline: gone" in text
+
+
+def test_an_address_without_a_route_costs_a_source_no_other_address() -> None:
+    data = measured()
+    for phases in data["hosts"]["sbc"]["phases"].values():
+        for probed in phases.values():
+            probed["interfaces"]["enp1s0"]["addresses"] = [ADDRESS, "2001:db8::1"]
+    for phase in data["sources"]["scanner"]["phases"].values():
+        phase["unrouted"] = ["2001:db8::1"]
+    data["sources"]["peer"]["phases"] = {}
+    text = text_of(data)
+    assert "FAILED: With XDP, sbc enp1s0: scanner has a route to it: 1 of 2 addresses" in text
+    assert "| OPTIONS of scanner answered              | 20 of 20" in text
+    assert "scanner connects" not in text
+
+
+def test_what_a_limit_of_rates_keeps_from_an_answer_is_no_failure() -> None:
+    data = measured()
+    host = data["hosts"]["sbc"]
+    host["stats"]["interfaces"]["enp1s0"] |= {"stealth": [], "rate_limit": 5}
+    host["phases"]["With XDP"]["after"] = probe(70, 5, [1, 0, 20, 8, 0])
+    data["sources"]["scanner"]["phases"]["With XDP"] = {**made(20), "probes": {ADDRESS: {"made": 20, "completed": 12}}}
+    assert "FAILED" not in text_of(data)
+
+
+def test_a_scanner_that_is_on_the_blocklist_is_dropped_as_well() -> None:
+    data = measured()
+    data["hosts"]["sbc"]["phases"]["With XDP"]["after"] = probe(70, 5, [1, 0, 7, 21, 0])
+    assert "FAILED" not in text_of(data)
+
+
+def test_what_began_to_count_anew_is_not_said_to_have_counted_less_than_nothing() -> None:
+    data = measured()
+    data["hosts"]["sbc"]["phases"]["With XDP"]["after"] = probe(3, 5, [0, 0, 1, 0, 0])
+    text = text_of(data)
+    cells = {tuple(cell.strip() for cell in line.strip("|").split("|")[:2]) for line in text.splitlines() if line.startswith("|")}
+    assert {("RX packets, bytes, dropped in this phase", "not known: the driver began to count anew"), ("Passed to stack", "not known")} <= cells
+    assert "FAILED: With XDP, sbc enp1s0: the filter's counters can be read: they were set back meanwhile, or the filter attached anew" in text
+
+
+def test_no_filter_is_missed_where_none_was_found() -> None:
+    data = measured(attached=True)
+    host = data["hosts"]["sbc"]
+    for phases in host["phases"].values():
+        for probed in phases.values():
+            probed["interfaces"]["enp2s0"] = {**probed["interfaces"]["enp1s0"], "addresses": [], "xdp": None}
+    host["found"]["interfaces"]["enp2s0"] = {"attached": False}
+    host["stats"]["interfaces"]["enp2s0"] = {"attached": False}
+    text = text_of(data)
+    assert "FAILED" not in text
+    assert "- **sbc enp2s0:** no filter was found here, so none is attached." in text
+    assert "## 3. With XDP loaded (SKB / generic mode)" in text
+
+
 def test_a_filter_that_was_found_is_said_to_be_that_with_the_reason_for_its_mode() -> None:
     data = measured(attached=True)
     data["hosts"]["sbc"]["attachment"]["enp1s0"] = {"native_refused": None, "notes": ["native is not possible: e1000e has none"]}
@@ -234,6 +304,14 @@ def test_what_is_written_into_a_chart_is_within_it_and_not_upon_the_other() -> N
     assert all(6.5 * len(f"{chart.title} ({chart.unit})") < plots.WIDTH for chart in drawn)  # so wide are bold letters of this size
     names = [e for e in ElementTree.fromstring(plots.svg(drawn[-1:])).iter("{http://www.w3.org/2000/svg}text") if e.text in hosts]
     assert len({name.get("y") for name in names}) == len(names) == 3
+
+
+def test_a_report_that_could_not_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
+    assert files.look(str(tmp_path / "new"), "name") == ""
+    assert list(tmp_path.rglob("*")) == [tmp_path / "new"]
+    assert files.look(str(tmp_path), "a/b").startswith("comparison_name: a/b: ")
+    (tmp_path / "file").touch()
+    assert files.look(str(tmp_path / "file")).startswith(f"comparison_reports: {tmp_path}/file: File exists")
 
 
 def test_it_is_named_as_one_likes(tmp_path: Path) -> None:
