@@ -104,7 +104,7 @@ class Runner:
 
     def _traffic(self, sources: Sequence[str], trusted: bool) -> list[model.Traffic]:
         """One source after the other, so that what each is told is clear."""
-        config = {"trusted": trusted, "addresses": self._addresses, "port": self._fleet.port, "rate": RATE}
+        config = {"trusted": trusted, "addresses": dict.fromkeys(self._addresses, self._fleet.port), "rate": RATE}
         config |= {"calls": self._calls, "round_trips": ROUND_TRIPS} if trusted else {"probes": self._probes, "probe_rate": 4 * RATE}
         made = []
         for source in sources:

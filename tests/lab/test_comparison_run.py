@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,38 @@ def test_hosts_are_not_without_the_filter_unless_they_were_named(lab):
     assert refused.returncode != 0
     assert "vos_fastpath_hosts is not set" in refused.stdout
     assert "changed=0" in refused.stdout
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        pytest.param({"vos_fastpath_hosts": "sbc7"}, "vos_fastpath_hosts: sbc7: the inventory (with --limit) has no such host", id="nobody"),
+        pytest.param({"vos_fastpath_hosts": "sbc1,peer"}, "peer: vos_fastpath_hosts (sbc1,peer) names what is in the group traffic_sources", id="a source"),
+        pytest.param({"comparison_scan_rate": 0.5}, "comparison_scan_rate: 0.5 is no whole number from 0 on", id="a rate"),
+        pytest.param({"comparison_seconds": "ten"}, "comparison_seconds: ten is no whole number from 1 on", id="a time"),
+        pytest.param({"comparison_name": "a/b"}, "comparison_name: a/b: it is a name of files, without a folder", id="a name"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_before_any_host_is_looked_at(lab, tmp_path, asked, said):
+    refused = begin(lab, tmp_path, **asked)
+    words, _none = refused.communicate(timeout=60)
+    assert refused.returncode != 0
+    assert said in words
+    assert "Look for another run" not in words
+
+
+def test_nothing_is_begun_in_check_mode_or_where_a_source_lacks_a_program(lab, tmp_path):
+    before = lab.on(HOST, STATE)
+    assert "--check: without taking the filter off" in run(lab, tmp_path, "--check", check=False).stdout
+    lab.on("scanner", "mv /usr/bin/svmap /usr/bin/svmap.away")
+    try:
+        refused = run(lab, tmp_path, check=False)
+    finally:
+        lab.on("scanner", "mv /usr/bin/svmap.away /usr/bin/svmap")
+    assert refused.returncode != 0
+    assert "scanner: this traffic source lacks svmap: install" in refused.stdout
+    assert "Baseline" not in refused.stdout
+    assert lab.on(HOST, STATE) == before
 
 
 def test_a_host_that_had_nothing_has_nothing_afterwards_and_the_filter_was_seen_to_work(lab, tmp_path):
@@ -142,7 +175,11 @@ def test_a_host_that_had_nothing_takes_the_filter_off_when_nothing_more_is_heard
 
 
 def test_a_role_that_is_run_after_a_killed_run_has_its_say(lab, tmp_path, protected):
+    """And another run does not take for its own what the first one has changed."""
     kill_when(lab, tmp_path, PROGRAMS, "0")
+    refused = run(lab, tmp_path, check=False)
+    assert refused.returncode != 0
+    assert "another comparison run goes on here, or one broke off" in refused.stdout
     site(lab, "-e", '{"vos_fastpath_ports": [5090]}')
     assert lab.on(HOST, PROGRAMS) == "1"
     assert lab.on(HOST, "systemctl list-timers --all | grep comparison; ls /etc/systemd/system | grep comparison; true") == ""
@@ -155,6 +192,24 @@ def test_a_host_that_is_set_up_and_has_no_filter_is_left_alone(lab, tmp_path, pr
     assert refused.returncode != 0
     assert "There is no filter on enp1s0, br-sip, but there is" in refused.stdout
     assert lab.on(HOST, STATE) == before
+
+
+def test_a_filter_that_feeds_an_af_xdp_socket_is_left_alone_since_the_next_one_would_not(lab, tmp_path, protected):
+    packed = tmp_path / "packed.tar"
+    with tarfile.open(packed, "w") as tar:
+        for path in (ROOT / "tools" / "xsk_receive.py", *(ROOT / "plugins" / "module_utils").glob("*.py")):
+            tar.add(path, path.relative_to(ROOT))
+    lab.ansible("ansible", HOST, "-m", "ansible.builtin.unarchive", "-a", f"src={packed} dest=/run")
+    lab.on(HOST, "systemd-run --quiet --unit=xsk python3 /run/tools/xsk_receive.py enp1s0 --seconds 60")
+    try:
+        lab.until(HOST, "journalctl -q -o cat -u xsk | grep -c 'an AF_XDP socket takes'", "1")
+        before = lab.on(HOST, STATE)
+        refused = run(lab, tmp_path, check=False)
+        assert refused.returncode != 0
+        assert "enp1s0: AF_XDP sockets take the requests of its receive queues 0" in refused.stdout
+        assert lab.on(HOST, STATE) == before
+    finally:
+        lab.on(HOST, "systemctl stop xsk; rm -r /run/tools /run/plugins")
 
 
 def test_nothing_is_left_where_the_run_breaks_off(lab, tmp_path):

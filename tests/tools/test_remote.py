@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +27,64 @@ def test_what_is_not_answered_is_kept_as_that(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(traffic, "round_trip", round_trip)
     monkeypatch.setattr(traffic, "PAUSE", 0.0)
-    assert traffic.round_trips(["192.0.2.1"], 5060, 3) == {"192.0.2.1": [0.0, None, 2.0]}
+    assert traffic.round_trips({"192.0.2.1": 5060}, 3, 60.0) == {"192.0.2.1": [0.0, None, 2.0]}
+
+
+def test_no_more_time_is_spent_on_questions_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traffic, "round_trip", lambda *_: 1.0)
+    monkeypatch.setattr(traffic, "PAUSE", 0.02)
+    assert 1 <= len(traffic.round_trips({"192.0.2.1": 5060}, 1000, 0.1)["192.0.2.1"]) < 10
+
+
+@pytest.fixture
+def source(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A traffic source that has all it needs, and no route for IPv6."""
+    monkeypatch.setattr(traffic, "need", lambda _programs: None)
+    monkeypatch.setattr(traffic, "route", lambda address: {} if ":" in address else {"dev": "eth9", "prefsrc": "192.0.2.9"})
+    monkeypatch.setattr(traffic, "run", lambda *_argv, **_input: '{"nftables": []}')
+
+
+LOOK: dict[str, Any] = {"look": True, "trusted": True}
+
+
+@pytest.mark.usefixtures("source")
+def test_an_address_without_a_route_is_told_from_those_that_have_one() -> None:
+    assert traffic.main({**LOOK, "addresses": {"192.0.2.1": 5060, "2001:db8::1": 5060}}) == {"sent": {}, "unrouted": ["2001:db8::1"]}
+    with pytest.raises(SystemExit, match="a route to none of 2001:db8::1"):
+        traffic.main({**LOOK, "addresses": {"2001:db8::1": 5060}})
+
+
+@pytest.mark.usefixtures("source")
+def test_two_runs_do_not_send_from_one_host_at_once() -> None:
+    with traffic.alone(), pytest.raises(SystemExit, match="another run sends from this traffic source just now"):
+        traffic.main({**LOOK, "addresses": {}})
+    assert traffic.main({**LOOK, "addresses": {}})["unrouted"] == []
+
+
+@pytest.mark.usefixtures("source")
+def test_what_is_sent_is_counted_at_the_port_of_each_address() -> None:
+    rules = traffic.ruleset({"192.0.2.1": 5060, "192.0.2.2": 5090})
+    assert "ip daddr 192.0.2.1 udp dport 5060 counter name c0" in rules
+    assert "ip daddr 192.0.2.2 udp dport 5090 counter name c1" in rules
+
+
+def test_calls_that_were_not_made_are_no_calls_that_were_not_answered(tmp_path: Path) -> None:
+    statistics = tmp_path / "0.csv"
+
+    def outcome(status: int, rows: str) -> dict[str, int]:
+        statistics.write_text("TotalCallCreated;SuccessfulCall(C)\n" + rows)
+        with subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"]) as process:
+            return traffic.outcome("192.0.2.1", process, str(statistics))
+
+    assert outcome(1, "0;0\n20;12\n") == {"made": 20, "completed": 12}
+    with pytest.raises(SystemExit, match="SIPp sent nothing to 192.0.2.1 and ended with status 254"):
+        outcome(254, "0;0\n")
+
+
+def test_a_driver_is_named_without_ethtool_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe.shutil, "which", lambda _program: None)
+    assert probe.driver("lo", {"linkinfo": {"info_kind": "veth"}}) == "veth"
+    assert probe.driver("lo", {}) == ""
 
 
 def test_who_is_to_answer_calls_is_waited_for() -> None:

@@ -1,23 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What a host says of itself, by iproute2 and bpftool alone: nothing of the collection is asked. Runs on the host.
 
-python3 probe.py '{"interfaces": ["enp1s0"]}'     answers with JSON
+python3 probe.py '{"interfaces": ["enp1s0"], "port": 5060, "ports": {}}'     answers with JSON; ports are those of some interfaces alone
 """
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import platform
 import shutil
 import subprocess
 import sys
 import typing as t
 
+PINS = "/sys/fs/bpf/vos_fastpath"
 MODES = {1: "native", 2: "generic", 3: "offload"}
 
 
 def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
-    """All of it."""
+    """All of it, and each address with its SIP port."""
+    interfaces = {name: interface(name) for name in config["interfaces"]}
+    ports = {name: config.get("ports", {}).get(name, config.get("port", 5060)) for name in interfaces}
     os_release = dict(line.rstrip().split("=", 1) for line in open("/etc/os-release") if "=" in line)
     return {
         "kernel": platform.release(),
@@ -26,7 +31,10 @@ def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
         "cpu": cpu(),
         "cpu_time": cpu_time(),
         "uptime": uptime(),
-        "interfaces": {name: interface(name) for name in config["interfaces"]},
+        "systemd": systemd(),
+        "lists": lists(),
+        "interfaces": interfaces,
+        "sip": {address: int(ports[name]) for name, found in interfaces.items() for address in found["addresses"]},
     }
 
 
@@ -51,6 +59,18 @@ def uptime() -> float:
         return float(file.read().split()[0])
 
 
+def systemd() -> bool:
+    """Whether it is PID 1; in some containers without it there is this folder, too."""
+    with open("/proc/1/comm") as file:
+        return file.read().strip() in ("systemd", "init") and os.path.isdir("/run/systemd/system")
+
+
+def lists() -> dict[str, int]:
+    """The numbers of the maps that all interfaces share, by their pins; none where nothing is pinned."""
+    pins = sorted(path for path in glob.glob(PINS + "/*") if not os.path.isdir(path))
+    return {os.path.basename(path): tool("bpftool", "-j", "map", "show", "pinned", path)["id"] for path in pins}
+
+
 def interface(name: str) -> dict[str, t.Any]:
     """Flags, addresses, statistics, and the program with its counters."""
     link = tool("ip", "-j", "-s", "-d", "link", "show", "dev", name)[0]
@@ -58,7 +78,7 @@ def interface(name: str) -> dict[str, t.Any]:
     received = link["stats64"]["rx"]
     found = {
         "mac": link["address"],
-        "driver": driver(name),
+        "driver": driver(name, link),
         "flags": [flag for flag in ("UP", "LOWER_UP") if flag in link["flags"]],
         "addresses": [a["local"] for a in addresses if a.get("scope") == "global"],
         "rx_packets": received["packets"],
@@ -73,12 +93,13 @@ def interface(name: str) -> dict[str, t.Any]:
     return found
 
 
-def driver(name: str) -> str:
-    """As ethtool names it; nothing where there is no ethtool, or no driver that says."""
-    if not shutil.which("ethtool"):
-        return ""
-    done = subprocess.run(["ethtool", "-i", name], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
-    return next((line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("driver:")), "")
+def driver(name: str, link: dict[str, t.Any]) -> str:
+    """As ethtool names it; it is not on every host, and then the kernel's own words: of a card its driver, else the kind of device."""
+    if shutil.which("ethtool"):
+        done = subprocess.run(["ethtool", "-i", name], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True)
+        return next((line.split(":", 1)[1].strip() for line in done.stdout.splitlines() if line.startswith("driver:")), "")
+    card = os.path.realpath("/sys/class/net/{}/device/driver".format(name))
+    return os.path.basename(card) if os.path.isdir(card) else str(link.get("linkinfo", {}).get("info_kind", ""))
 
 
 def loaded(program: int) -> dict[str, t.Any]:

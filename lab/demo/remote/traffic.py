@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Real SIP traffic from an outside host, and a count of what left it. Runs on that host.
 
-python3 traffic.py '{"trusted": true, "addresses": ["192.0.2.1"], "port": 5060, "calls": 20, "rate": 50}'
+python3 traffic.py '{"trusted": true, "addresses": {"192.0.2.1": 5060}, "calls": 20, "rate": 50}'     each address with its SIP port
+python3 traffic.py '{"look": true, …}'     sends nothing, and says whether it could
 
 A trusted host asks OPTIONS with sipsak, makes calls with SIPp and times answers beside them, connects by TCP. One that is not trusted scans with
 svmap, sends OPTIONS with SIPp as fast as a scanner does, and connects by TCP. The answer is JSON. The count is
@@ -17,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -25,6 +27,9 @@ import time
 import typing as t
 
 TABLE = "vos_fastpath_demo"
+ALONE = "\0vos-fastpath-traffic"
+"""The name of a socket, which one process has at a time and the kernel takes back."""
+
 SCENARIOS = "/usr/local/share/sipp"
 CALLED_PORT = 5080
 CALLER_PORT = 5100
@@ -38,25 +43,46 @@ START = 30.0
 PAUSE = 0.1
 """Seconds between two rounds of requests that are timed."""
 
+LONGEST = 60.0
+"""Seconds that they may take, where nobody says how many."""
+
 
 def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
-    """Traffic to every address, counted."""
-    addresses, port = config["addresses"], config["port"]
+    """Traffic to every address that there is a route to, counted."""
     with_sipp = ["sipp"] if config.get("calls") or config.get("probes") else []
     need(["ip", "nft", "sipsak" if config["trusted"] else "svmap", *with_sipp])
-    with counted(addresses, port) as count:
-        if config["trusted"]:
-            found: dict[str, t.Any] = {"sipsak": {a: sipsak(a, port) for a in addresses if ":" not in a}}
-            with concurrent.futures.ThreadPoolExecutor() as beside:
-                asked = beside.submit(round_trips, addresses, port, config.get("round_trips", 0))
-                found["calls"] = calls(config) if config["calls"] else {}
-                found["round_trips"] = asked.result()
-        else:
-            found = {"found": svmap(addresses, port)}
-            found["probes"] = probes(config) if config["probes"] else {}
-        found["tcp"] = {a: connects(a, port) for a in addresses}
-        found["sent"] = count()
+    addresses = {a: port for a, port in config["addresses"].items() if route(a)}
+    if config["addresses"] and not addresses:
+        sys.exit("this traffic source has a route to none of {}: give it one, or leave it out".format(", ".join(config["addresses"])))
+    with alone(), brought(config) as scenarios, counted(addresses) as count:
+        found: dict[str, t.Any] = {}
+        if not config.get("look"):
+            known = {**config, "addresses": addresses, "scenarios": scenarios}
+            found = trusted(known) if config["trusted"] else scan(known)
+            found["tcp"] = beside(connects, addresses)
+        return {**found, "sent": count(), "unrouted": [a for a in config["addresses"] if a not in addresses]}
+
+
+def trusted(config: dict[str, t.Any]) -> dict[str, t.Any]:
+    """Questions and calls of one whom the filter knows."""
+    addresses = config["addresses"]
+    found: dict[str, t.Any] = {"sipsak": beside(sipsak, {a: port for a, port in addresses.items() if ":" not in a})}
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        asked = pool.submit(round_trips, addresses, config.get("round_trips", 0), config.get("seconds", LONGEST))
+        found["calls"] = calls(config) if config["calls"] else {}
+        found["round_trips"] = asked.result()
     return found
+
+
+def scan(config: dict[str, t.Any]) -> dict[str, t.Any]:
+    """What a scanner sends."""
+    return {"found": svmap(config["addresses"]), "probes": probes(config) if config["probes"] else {}}
+
+
+def beside(ask: t.Callable[[str, int], t.Any], addresses: dict[str, int]) -> dict[str, t.Any]:
+    """All of them at once: where nobody answers, each takes half a minute."""
+    with concurrent.futures.ThreadPoolExecutor(max(1, len(addresses))) as pool:
+        return dict(zip(addresses, pool.map(ask, addresses, addresses.values())))
 
 
 def need(programs: list[str]) -> None:
@@ -67,16 +93,37 @@ def need(programs: list[str]) -> None:
 
 
 @contextlib.contextmanager
-def counted(addresses: list[str], port: int) -> t.Iterator[t.Callable[[], dict[str, int]]]:
+def alone() -> t.Iterator[None]:
+    """Two at once would have the same ports, and the same counters."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as held:
+        try:
+            held.bind(ALONE)
+        except OSError:
+            sys.exit("another run sends from this traffic source just now: wait until it is over")
+        yield
+
+
+@contextlib.contextmanager
+def brought(config: dict[str, t.Any]) -> t.Iterator[str]:
+    """The folder of SIPp's scenarios: those that came along, by name; else those of the lab."""
+    with tempfile.TemporaryDirectory(prefix="vos-fastpath-") as folder:
+        for name, text in config.get("scripts", {}).items():
+            with open(os.path.join(folder, name + ".xml"), "w") as file:
+                file.write(text)
+        yield folder if "scripts" in config else SCENARIOS
+
+
+@contextlib.contextmanager
+def counted(addresses: dict[str, int]) -> t.Iterator[t.Callable[[], dict[str, int]]]:
     """A counter per address on the egress hook of the interface that leads there."""
-    run("nft", "-f", "-", stdin="table netdev {0}\ndelete table netdev {0}\n".format(TABLE) + ruleset(addresses, port))
+    run("nft", "-f", "-", stdin="table netdev {0}\ndelete table netdev {0}\n".format(TABLE) + ruleset(addresses))
     try:
         yield counts
     finally:
         run("nft", "delete", "table", "netdev", TABLE)
 
 
-def ruleset(addresses: list[str], port: int) -> str:
+def ruleset(addresses: dict[str, int]) -> str:
     """One chain per interface, one counter per address."""
     by_device: dict[str, list[tuple[int, str]]] = {}
     for number, address in enumerate(addresses):
@@ -85,7 +132,7 @@ def ruleset(addresses: list[str], port: int) -> str:
     lines += ['counter c{} {{ comment "{}" }}'.format(n, a) for rules in by_device.values() for n, a in rules]
     for number, (device, rules) in enumerate(by_device.items()):
         lines.append('chain out{} {{ type filter hook egress device "{}" priority 0;'.format(number, device))
-        lines += ["{} daddr {} udp dport {} counter name c{}".format("ip6" if ":" in a else "ip", a, port, n) for n, a in rules]
+        lines += ["{} daddr {} udp dport {} counter name c{}".format("ip6" if ":" in a else "ip", a, addresses[a], n) for n, a in rules]
         lines.append("}")
     return "\n".join(lines + ["}", ""])
 
@@ -97,9 +144,10 @@ def counts() -> dict[str, int]:
 
 
 def route(address: str) -> dict[str, str]:
-    """The way to an address: dev, and prefsrc, the address of ours that is used."""
-    first: dict[str, str] = json.loads(run("ip", "-j", "route", "get", address))[0]
-    return first
+    """The way to an address: dev, and prefsrc, the address of ours that is used; nothing where there is none."""
+    asked = subprocess.run(["ip", "-j", "route", "get", address], check=False, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    found: list[dict[str, str]] = json.loads(asked.stdout or "[]")
+    return found[0] if found and "prefsrc" in found[0] else {}
 
 
 def sipsak(address: str, port: int) -> str:
@@ -110,17 +158,20 @@ def sipsak(address: str, port: int) -> str:
     return answer.group().strip() if answer else ""
 
 
-def svmap(addresses: list[str], port: int) -> list[str]:
-    """The addresses that a scan finds. The tool takes many IPv4 addresses, or one of IPv6."""
-    plain = [a for a in addresses if ":" not in a]
-    scans = ([plain] if plain else []) + [["-6", a] for a in addresses if ":" in a]
+def svmap(addresses: dict[str, int]) -> list[str]:
+    """The addresses that a scan finds. The tool takes many IPv4 addresses with one port, or one of IPv6."""
+    plain: dict[int, list[str]] = {}
+    for address, port in addresses.items():
+        if ":" not in address:
+            plain.setdefault(port, []).append(address)
+    scans = [[str(port), *some] for port, some in plain.items()] + [[str(port), "-6", a] for a, port in addresses.items() if ":" in a]
     processes = []
-    for number, scan in enumerate(scans):
+    for number, words in enumerate(scans):
         # Each has a source port of its own.
-        argv = ["svmap", "-p", str(port), "-P", str(15060 + number)] + scan
+        argv = ["svmap", "-P", str(15060 + number), "-p", *words]
         processes.append(subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, universal_newlines=True))
     printed = "".join(p.communicate()[0] for p in processes)
-    return [a for a in addresses if re.search(r"(?m)^\|\s*{}:{}\s*\|".format(re.escape(a), port), printed)]
+    return [a for a in addresses if re.search(r"(?m)^\|\s*{}:{}\s*\|".format(re.escape(a), addresses[a]), printed)]
 
 
 def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
@@ -137,11 +188,14 @@ def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
             process.wait()
 
 
-def round_trips(addresses: list[str], port: int, number: int) -> dict[str, list[float | None]]:
-    """Milliseconds from OPTIONS to its answer, so many for each address; none where there is no answer."""
+def round_trips(addresses: dict[str, int], number: int, seconds: float) -> dict[str, list[float | None]]:
+    """Milliseconds from OPTIONS to its answer, so many for each address, or as many as there is time for; none where there is no answer."""
     found: dict[str, list[float | None]] = {address: [] for address in addresses}
+    end = time.monotonic() + seconds
     for turn in range(number):
-        for address in addresses:
+        if time.monotonic() > end:
+            break
+        for address, port in addresses.items():
             try:
                 found[address].append(round_trip(address, port, turn))
             except OSError:
@@ -181,7 +235,7 @@ def probes(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
 
 def scenario(config: dict[str, t.Any], name: str) -> list[str]:
     """SIPp's option for one of the scenarios."""
-    return ["-sf", "{}/{}.xml".format(config.get("scenarios", SCENARIOS), name)]
+    return ["-sf", "{}/{}.xml".format(config["scenarios"], name)]
 
 
 def answer(source: str, index: int, script: list[str]) -> subprocess.Popen[bytes]:
@@ -194,13 +248,17 @@ def sipp(config: dict[str, t.Any], script: list[str], number: int, rate: int) ->
     """One SIPp to each address, all at once; how many of its calls were made and completed."""
     with tempfile.TemporaryDirectory() as folder:
         running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
-        for index, address in enumerate(config["addresses"]):
+        for index, (address, port) in enumerate(config["addresses"].items()):
             statistics = os.path.join(folder, "{}.csv".format(index))
-            remote = ("[{}]:{}" if ":" in address else "{}:{}").format(address, config["port"])
+            remote = ("[{}]:{}" if ":" in address else "{}:{}").format(address, port)
             argv = ["sipp", "-i", route(address)["prefsrc"], "-p", str(CALLER_PORT + index), "-mp", str(MEDIA_PORT + 10 * index)]
             argv += script + ["-m", str(number), "-r", str(rate), "-timeout", str(60 + number // rate), "-nostdin"]
             running[address] = start(argv + ["-trace_stat", "-stf", statistics, remote]), statistics
-        return {address: outcome(*one, number) for address, one in running.items()}
+        try:
+            return {address: outcome(address, *one) for address, one in running.items()}
+        finally:
+            for process, _statistics in running.values():
+                process.kill()
 
 
 def start(argv: list[str]) -> subprocess.Popen[bytes]:
@@ -208,14 +266,16 @@ def start(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def outcome(process: subprocess.Popen[bytes], statistics: str, number: int) -> dict[str, int]:
-    """How many calls were asked for, and how many were completed."""
-    process.wait()
-    completed = 0
+def outcome(address: str, process: subprocess.Popen[bytes], statistics: str) -> dict[str, int]:
+    """How many calls were made, and how many were completed. SIPp ends with 1 where one was not; with 254, where its port is taken."""
+    status = process.wait()
+    rows: list[dict[str, str]] = []
     with contextlib.suppress(OSError), open(statistics) as file:
         rows = list(csv.DictReader(file, delimiter=";"))
-        completed = int(rows[-1]["SuccessfulCall(C)"]) if rows else 0
-    return {"made": number, "completed": completed}
+    made = int(rows[-1]["TotalCallCreated"]) if rows else 0
+    if not made:
+        sys.exit("SIPp sent nothing to {} and ended with status {}: see whether ports {} and up are free here".format(address, status, CALLER_PORT))
+    return {"made": made, "completed": int(rows[-1]["SuccessfulCall(C)"])}
 
 
 def await_bound(source: str, port: int, process: subprocess.Popen[bytes]) -> None:
@@ -251,4 +311,6 @@ def run(*argv: str, stdin: str | None = None) -> str:
 
 
 if __name__ == "__main__":
+    for ending in (signal.SIGHUP, signal.SIGTERM):  # whoever has asked is gone; what was begun is to be ended
+        signal.signal(ending, lambda *_: sys.exit(1))
     print(json.dumps(main(json.loads(sys.argv[1]))))
