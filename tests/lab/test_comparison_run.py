@@ -91,6 +91,23 @@ def test_nothing_is_begun_in_check_mode_or_where_a_source_lacks_a_program(lab, t
     assert lab.on(HOST, STATE) == before
 
 
+def test_of_two_hosts_the_one_that_breaks_is_put_back_before_the_other_goes_on_and_the_report_says_so(lab, tmp_path):
+    """Named with a comma; and a source that an INI file says is not trusted, by a word."""
+    both = (HOST, "sbc1")
+    before = [lab.on(host, STATE) for host in both]
+    inventory = tmp_path / "more.ini"
+    inventory.write_text(f"{HOST} vos_fastpath_mode=offload\nscanner vos_fastpath_trusted=no\n")
+    said = run(lab, tmp_path, "-i", str(inventory), "-e", f"vos_fastpath_hosts={','.join(both)}", check=False)
+    assert said.returncode != 0
+    assert [lab.on(host, STATE) for host in both] == before
+    assert said.stdout.index("TASK [Leave nothing on a host that had nothing]") < said.stdout.index("TASK [Without it again]")
+    found = data(tmp_path)
+    assert list(found["run"]["systems"]) == ["sbc1"]
+    (failed,) = [check["sentence"] for check in found["checks"] if not check["ok"]]
+    assert failed.startswith(f"{HOST}: the run came to its end: no, and it is as it was found. With XDP: Attach the filter: ")
+    assert [{t["source"]: t["trusted"] for t in phase["traffic"]} for phase in found["run"]["phases"]] == [{"peer": True, "scanner": False}] * 3
+
+
 def test_a_host_that_had_nothing_has_nothing_afterwards_and_the_filter_was_seen_to_work(lab, tmp_path):
     before = lab.on(HOST, STATE)
     run(lab, tmp_path, "-e", "comparison_call_rate=2")
