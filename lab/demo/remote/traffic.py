@@ -44,7 +44,7 @@ PAUSE = 0.1
 """Seconds between two rounds of requests that are timed."""
 
 LONGEST = 60.0
-"""Seconds that they may take, where nobody says how many."""
+"""Seconds that they may take where nobody answers, and were to take less."""
 
 
 def main(config: dict[str, t.Any]) -> dict[str, t.Any]:
@@ -68,7 +68,7 @@ def trusted(config: dict[str, t.Any]) -> dict[str, t.Any]:
     addresses = config["addresses"]
     found: dict[str, t.Any] = {"sipsak": beside(sipsak, {a: port for a, port in addresses.items() if ":" not in a})}
     with concurrent.futures.ThreadPoolExecutor() as pool:
-        asked = pool.submit(round_trips, addresses, config.get("round_trips", 0), config.get("seconds", LONGEST))
+        asked = pool.submit(round_trips, addresses, config.get("round_trips", 0), config.get("seconds", 0.0))
         found["calls"] = calls(config) if config["calls"] else {}
         found["round_trips"] = asked.result()
     return found
@@ -189,18 +189,19 @@ def calls(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
 
 
 def round_trips(addresses: dict[str, int], number: int, seconds: float) -> dict[str, list[float | None]]:
-    """Milliseconds from OPTIONS to its answer, so many for each address, or as many as there is time for; none where there is no answer."""
+    """Milliseconds from OPTIONS to its answer, so many for each address in so much time; none where there is no answer, fewer where there are none."""
     found: dict[str, list[float | None]] = {address: [] for address in addresses}
-    end = time.monotonic() + seconds
+    pause = max(PAUSE, seconds / max(1, number))
+    begun = time.monotonic()
     for turn in range(number):
-        if time.monotonic() > end:
-            break
+        time.sleep(max(0.0, begun + turn * pause - time.monotonic()))
         for address, port in addresses.items():
             try:
                 found[address].append(round_trip(address, port, turn))
             except OSError:
                 found[address].append(None)
-        time.sleep(PAUSE)
+        if time.monotonic() - begun > max(seconds, LONGEST):
+            break
     return found
 
 
