@@ -39,6 +39,14 @@ def test_every_variable_is_used(name: str) -> None:
     assert OPTIONS[name]["description"]
 
 
+@pytest.mark.parametrize("name", sorted(name for name, option in OPTIONS.items() if option["type"] == "bool"))
+def test_what_is_true_or_false_may_be_a_word_since_extra_variables_are(name: str) -> None:
+    """A module takes it as it comes; in an expression "false" is true."""
+    text = "".join(path.read_text() for path in sorted((ROLE / "tasks").glob("*.yml")))
+    uses = re.findall(rf"(\{{\{{ )?\b{name}\b(?! to true)( \| bool| }}}})?", text)  # "set … to true" is in a message
+    assert set(uses) <= {("{{ ", " }}"), ("{{ ", " | bool"), ("", " | bool")}
+
+
 def test_every_option_of_the_attachment_can_be_reached() -> None:
     given = {**arguments("present", "xdp_attach"), **arguments("absent", "xdp_attach")}
     assert given.keys() == argument_spec("xdp_attach").keys() - {"confirm"}  # that is the action plugin's
@@ -90,14 +98,14 @@ def test_absent_removes_everything() -> None:
 def test_the_host_keeps_what_it_is_to_have_and_is_verified_as_often_as_said() -> None:
     given = arguments("present", "xdp_host")
     assert given["interfaces"] == variable("interfaces")
-    assert given["state"] == "{{ vos_fastpath_persistent | ternary('present', 'absent') }}"
+    assert given["state"] == "{{ vos_fastpath_persistent | bool | ternary('present', 'absent') }}"
     assert given["verify_interval"] == variable("verify_interval")
     assert OPTIONS["vos_fastpath_verify_interval"]["default"] == argument_spec("xdp_host")["verify_interval"]["default"]
 
 
 def test_metrics_and_hook_are_as_the_variables_say() -> None:
     given, spec = arguments("present", "xdp_host"), argument_spec("xdp_host")
-    assert given["metrics_file"] == "{{ vos_fastpath_metrics | ternary(vos_fastpath_metrics_file, omit) }}"
+    assert given["metrics_file"] == "{{ vos_fastpath_metrics | bool | ternary(vos_fastpath_metrics_file, omit) }}"
     names = [name for name in spec if name.startswith("hook")] + ["metrics_interval"]
     assert len(names) == 6
     for name in names:

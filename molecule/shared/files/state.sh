@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-3.0-or-later
 # What a filter could change on a box, a line for each thing: kept before there is one, and compared when it is gone.
 #
