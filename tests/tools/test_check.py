@@ -40,6 +40,14 @@ def test_a_program_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
     assert "no-such-program" in found.failures[0]
 
 
+def test_what_another_check_left_where_this_one_reports_is_not_counted(tmp_path: Path) -> None:
+    (reports := tmp_path / "reports").mkdir()
+    case = '<testcase classname="c" name="n" />'
+    (reports / "another.xml").write_text(f"<testsuite>{case * 2}</testsuite>")
+    write = ("sh", "-c", f"echo '<testsuite>{case}</testsuite>' > {reports}/own.xml")
+    assert check.run(Check("c", write, report=reports), tmp_path / "log", silent).passed == 1
+
+
 def test_settings_of_the_caller_that_would_change_results_are_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ANSIBLE_STRATEGY", "PYTEST_ADDOPTS", "PYTHONPATH", "VIRTUAL_ENV"):
         monkeypatch.setenv(name, "strange")
