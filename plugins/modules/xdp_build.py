@@ -100,7 +100,9 @@ sha256:
   returned: when O(state=present)
   type: str
 compiler:
-  description: What the compiler says of itself; null in check mode where it is not installed.
+  description:
+    - What the compiler that made the object says of itself.
+    - In check mode, where there is no object yet, the one that would make it, and null where none is installed.
   returned: when O(state=present)
   type: str
   sample: Debian clang version 14.0.6

@@ -209,6 +209,13 @@ def test_check_mode_on_a_clean_host(params: dict[str, Any]) -> None:
     assert not Path(params["directory"]).exists()
 
 
+def test_check_mode_tells_what_the_object_at_hand_was_made_by(params: dict[str, Any], tools: Path) -> None:
+    made = build_task(params, False)
+    other_compiler(tools, params)
+    foretold = build_task(params, True)
+    assert (foretold["reasons"], foretold["compiler"], foretold["sha256"]) == (["the compiler changed"], made["compiler"], made["sha256"])
+
+
 def test_a_compiler_that_is_not_installed(params: dict[str, Any]) -> None:
     params["clang"] = "clang-of-tomorrow"
     with pytest.raises(FastpathError) as error:
