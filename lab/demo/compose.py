@@ -26,7 +26,7 @@ HOW_TO = """\
 `vos_fastpath_interfaces`, and writes this report. Traffic comes from the group `traffic_sources`; `vos_fastpath_trusted: true` says that
 one of them is on the allowlist; they need sip-tester, sipsak, sipvicious, nftables, and a kernel from 5.16 on. `comparison_seconds`,
 `comparison_scan_rate` and `comparison_call_rate` say how long and how fast. In two of the three phases the hosts have no filter, so name one or
-a few; at its end every host is as it was found."""
+a few; at its end every host is as it was found, but for packages that were installed, and a filter that was found counts anew."""
 
 
 def main(folder: str, name: str = "") -> int:
@@ -71,7 +71,10 @@ def _became(where: str, why: str, measured: dict[str, Any]) -> str:
     why = why if len(why) <= LONG else f"{why[: LONG // 2]} … {why[-LONG // 2 :]}"
     if where in measured["sources"]:
         return f"no, it sends no more. {why}"
-    return f"no, and it is {'NOT as it was found: run the role' if where in measured['changed'] else 'as it was found'}. {why}"
+    if where not in measured["changed"]:
+        return f"no, and it is as it was found. {why}"
+    remedy = "vos_fastpath_state=absent removes what is left" if where in measured["clean"] else "run the role"
+    return f"no, and it is NOT as it was found: {remedy}, unless the host goes back by itself (comparison_patience). {why}"
 
 
 def _phase(name: str, hosts: dict[str, Any], sources: dict[str, Any]) -> model.Phase:

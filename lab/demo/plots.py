@@ -25,7 +25,8 @@ class Chart:
     title: str
     unit: str
     phases: tuple[str, ...]
-    series: dict[str, tuple[float, ...]]
+    series: dict[str, tuple[float | None, ...]]
+    """None for what was not measured."""
 
 
 def charts(run: Comparison) -> list[Chart]:
@@ -38,9 +39,9 @@ def charts(run: Comparison) -> list[Chart]:
             "packets",
             names,
             {
-                "sent": tuple(float(_sent(run, p)) for p in phases),
-                "dropped": tuple(float(_counted(run, p, DROPPED)) for p in phases),
-                "passed": tuple(float(_counted(run, p, PASSED, REDIRECTED)) for p in phases),
+                "sent": tuple(_sent(run, p) for p in phases),
+                "dropped": tuple(_counted(run, p, DROPPED) for p in phases),
+                "passed": tuple(_counted(run, p, PASSED, REDIRECTED) for p in phases),
             },
         ),
         Chart("OPTIONS of strangers that are answered", "%", names, {"answered": tuple(_answered(run, p) for p in phases)}),
@@ -48,7 +49,7 @@ def charts(run: Comparison) -> list[Chart]:
             "SIP round trip of trusted sources",
             "ms",
             names,
-            {label: tuple(quantile(_trips(run, p), part) for p in phases) for label, part in (("median", 0.5), ("95 %", 0.95))},
+            {label: tuple(_trip(run, p, part) for p in phases) for label, part in (("median", 0.5), ("95 %", 0.95))},
         ),
         _softirq(run, names),
     ]
@@ -59,7 +60,7 @@ def _softirq(run: Comparison, names: tuple[str, ...]) -> Chart:
     """There are as many colours as hosts that can be shown."""
     hosts = list(run.systems)
     which = f" (the first {len(COLOURS)} of {len(hosts)} hosts)" if len(hosts) > len(COLOURS) else ""
-    bars = {host: tuple(phase.softirq.get(host, 0.0) for phase in run.phases) for host in hosts[: len(COLOURS)]}
+    bars = {host: tuple(phase.softirq.get(host) for phase in run.phases) for host in hosts[: len(COLOURS)]}
     return Chart("CPU time on software interrupts" + which, "%", names, bars)
 
 
@@ -82,21 +83,23 @@ def _drawn(chart: Chart) -> Iterator[str]:
     for number, name in enumerate(chart.series):
         yield f'<rect x="12" y="{22 + 12 * number}" width="8" height="8" fill="{COLOURS[number]}"/>'
         yield f'<text x="24" y="{30 + 12 * number}">{escape(name if len(name) <= LONGEST else name[: LONGEST - 1] + "…")}</text>'
-    highest = max(value for values in chart.series.values() for value in values)
+    highest = max(value or 0.0 for values in chart.series.values() for value in values)
     room, group = HEIGHT - TOP - BOTTOM - 14, (WIDTH - 24) / len(chart.phases)
     wide = group * 0.8 / len(chart.series)
     for place, phase in enumerate(chart.phases):
         left = 12 + place * group
         yield f'<text x="{left + group * 0.4:.1f}" y="{HEIGHT - BOTTOM + 14}" text-anchor="middle">{escape(phase)}</text>'
         for number, values in enumerate(chart.series.values()):
-            tall = room * values[place] / highest
+            tall = room * (values[place] or 0.0) / highest
             x, y = left + number * wide, HEIGHT - BOTTOM - tall
             yield f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide - 2:.1f}" height="{tall:.1f}" fill="{COLOURS[number]}"/>'
             yield f'<text x="{x + wide / 2 - 1:.1f}" y="{y - 3:.1f}" text-anchor="middle" font-size="8">{_short(values[place])}</text>'
     yield f'<line x1="12" x2="{WIDTH - 12}" y1="{HEIGHT - BOTTOM}" y2="{HEIGHT - BOTTOM}" stroke="black"/>'
 
 
-def _short(value: float) -> str:
+def _short(value: float | None) -> str:
+    if value is None:
+        return "–"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2f}"
 
 
@@ -104,20 +107,22 @@ def _addresses(run: Comparison, phase: Phase) -> tuple[str, ...]:
     return tuple(a for host, name in run.interfaces for a in phase.after[host][name].addresses)
 
 
-def _sent(run: Comparison, phase: Phase) -> int:
-    return sum(phase.sent(_addresses(run, phase), trusted) for trusted in (True, False))
+def _sent(run: Comparison, phase: Phase) -> float | None:
+    return sum(phase.sent(_addresses(run, phase), trusted) for trusted in (True, False)) if phase.traffic else None
 
 
-def _counted(run: Comparison, phase: Phase, *slots: int) -> int:
-    counted = (phase.counted(host, name) for host, name in run.interfaces)
-    return sum(numbers[slot] for numbers in counted if numbers for slot in slots)
+def _counted(run: Comparison, phase: Phase, *slots: int) -> float | None:
+    """Nothing where there is no filter; not known where one began to count anew."""
+    counted = [phase.counted(host, name) for host, name in run.interfaces if phase.after[host][name].xdp]
+    return sum(numbers[slot] for numbers in counted for slot in slots) if all(counted) else None
 
 
-def _answered(run: Comparison, phase: Phase) -> float:
+def _answered(run: Comparison, phase: Phase) -> float | None:
     calls = [total(t.probes, _addresses(run, phase)) for t in phase.traffic if not t.trusted]
     made = sum(c.made for c in calls)
-    return 100 * sum(c.completed for c in calls) / made if made else 0.0
+    return 100 * sum(c.completed for c in calls) / made if made else None
 
 
-def _trips(run: Comparison, phase: Phase) -> list[float]:
-    return phase.round_trips(_addresses(run, phase))
+def _trip(run: Comparison, phase: Phase, part: float) -> float | None:
+    times = phase.round_trips(_addresses(run, phase))
+    return quantile(times, part) if times else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from lab.demo.checks import Check, total
 from lab.demo.model import COUNTERS, DROPPED, PASSED, REDIRECTED, Calls, Comparison, Link, Phase, Traffic
@@ -65,14 +66,23 @@ def _card(run: Comparison, name: str) -> str:
 def _build(run: Comparison) -> str:
     first = next(iter(run.builds.values()), {})
     flags = " ".join(f for f in first.get("flags", []) if f in ("-target", "bpf", "-O2", "-mcpu=v3", "-g"))
-    rows = [[h, b.get("compiler", ""), str(b.get("sha256"))[:12], "built" if b.get("changed") else "was there"] for h, b in run.builds.items()]
-    built = any(b.get("changed") for b in run.builds.values())
+    rows = [[h, _known(b, "compiler"), _known(b, "sha256")[:12], "built" if b.get("changed") else "was there"] for h, b in run.builds.items()]
+    without = [h for h, b in run.builds.items() if "-DSIP_UAPI_HEADERS" in b.get("flags", [])]
+    instead = f" {', '.join(without)}: the kernel has no BTF, so by the headers of the distribution." if without else ""
     lines = [
-        "- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.",
+        f"- **vmlinux.h:** Generated from `/sys/kernel/btf/vmlinux` on each host.{instead}",
         f"- **BPF object:** `{first.get('object')}` built with clang `{flags}` (BTF kept for load).",
-        f"- **Result:** {'Build succeeded' if built else 'Built before this run'}.",
+        f"- **Result:** {_built(run)}.",
     ]
     return "\n".join(lines) + "\n\n" + _table(["Host", "Compiler", "Object (SHA-256)", "Result"], rows)
+
+
+def _known(build: dict[str, Any], key: str) -> str:
+    return build.get(key) or "not known"
+
+
+def _built(run: Comparison) -> str:
+    return "Build succeeded" if any(b.get("changed") for b in run.builds.values()) else "Built before this run"
 
 
 def _phase(run: Comparison, phase: Phase, more: list[Row]) -> str:
@@ -233,7 +243,7 @@ def _summary(run: Comparison, checks: list[Check]) -> str:
     failed = [c for c in checks if not c.ok]
     loaded = run.phases[1].after and all(run.phases[1].after[h][n].xdp for h, n in run.interfaces if run.filtered(h, n))
     lines = [
-        "- **Build:** OK.",
+        f"- **Build:** {_built(run)}.",
         f"- **Load:** {'OK' if loaded else 'FAILED'} ({_modes(run)}).",
         f"- **Traffic:** {_traffic_summary(run)}",
         *(f"- **TCP throughout:** {line}" for line in _tcp_summary(run)),

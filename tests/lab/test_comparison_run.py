@@ -23,6 +23,7 @@ cat /etc/vos-fastpath/*.json /etc/vos-fastpath/*.list /etc/vos-fastpath/local/* 
 true
 """
 
+CONFIG = "/etc/kamailio/kamailio.cfg"
 PROGRAMS = "ip -d link show enp1s0 | grep -c prog/xdp"
 GUARDED_WITH_XDP = f"{PROGRAMS}; systemctl is-active --quiet vos-fastpath-comparison.timer && echo 1"
 WAITED = "journalctl -q -o cat -u vos-fastpath-comparison.timer | grep -c ^Started || true"
@@ -123,6 +124,20 @@ def test_a_host_that_had_nothing_has_nothing_afterwards_and_the_filter_was_seen_
     assert {path.suffix for path in tmp_path.iterdir()} == {".md", ".html", ".json", ".svg"}
 
 
+def test_a_server_that_answers_options_by_another_status_is_answering(lab, tmp_path):
+    """As many do, of whom the scan asks for an extension that they do not have."""
+    lab.on(HOST, f"cp -p {CONFIG} /root; sed -i 's/\"200\", \"Keepalive\"/\"404\", \"Not here\"/' {CONFIG}; systemctl restart kamailio")
+    try:
+        run(lab, tmp_path)
+    finally:
+        lab.on(HOST, f"mv /root/kamailio.cfg {CONFIG}; systemctl restart kamailio")
+    found = data(tmp_path)
+    assert [check["sentence"] for check in found["checks"] if not check["ok"]] == []
+    assert {line for phase in found["run"]["phases"] for t in phase["traffic"] for line in t["sipsak"].values()} == {"SIP/2.0 404 Not here"}
+    answered = [[probed["completed"] for t in phase["traffic"] for probed in t["probes"].values()] for phase in found["run"]["phases"]]
+    assert answered == [[20] * 4, [0] * 4, [20] * 4]
+
+
 @pytest.fixture
 def protected(lab):
     """A host with a filter and settings of its own."""
@@ -142,14 +157,15 @@ def test_a_filter_that_was_there_is_there_afterwards_with_its_settings_and_lists
     assert {link["xdp"]["mode"] for link in attached.values()} == {"native", "generic"}
 
 
-def test_a_host_that_does_not_answer_for_a_while_gets_back_what_it_had(lab, tmp_path, protected):
+def test_a_host_that_does_not_answer_for_a_while_gets_back_what_it_had_and_no_other_waits_for_it(lab, tmp_path, protected):
     before = lab.on(HOST, STATE)
-    running = begin(lab, tmp_path)
+    running = begin(lab, tmp_path, vos_fastpath_hosts=[HOST, "sbc1"])
     lab.until(HOST, "ip -d link show enp1s0 | grep -c xdp", "0", seconds=60)
     lab.on(HOST, "systemd-run --quiet --on-active=30 systemctl start ssh; systemctl stop ssh; pkill -9 sshd", check=False)
     said, _none = running.communicate(timeout=280)
     assert running.returncode != 0
     assert "The run broke off, and the host is as it was found" in said, said
+    assert said.index("TASK [Leave nothing on a host that had nothing]") < said.index("TASK [Wait for a host that did not answer")
     assert lab.on(HOST, STATE) == before
 
 

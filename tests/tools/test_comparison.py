@@ -21,6 +21,7 @@ from lab.demo import compose, files, plots, report
 from lab.demo.checks import checks
 
 ADDRESS = "192.0.2.1"
+UNLESS = "unless the host goes back by itself (comparison_patience)"
 REFUSAL = "Underlying driver does not support XDP in native mode"
 
 
@@ -145,11 +146,18 @@ def test_a_source_that_never_could_send_is_said_to_be_missing() -> None:
     assert "FAILED: Baseline: all traffic sources took part: none" in text
 
 
-@pytest.mark.parametrize(("changed", "became"), [([], "as it was found."), (["other"], "NOT as it was found: run the role.")])
-def test_where_the_run_broke_off_is_said_with_the_reason_and_what_became_of_the_host(changed: list[str], became: str) -> None:
-    data = {**measured(), "broken": {"other": "Baseline: Send: no\r\n answer", "scanner": "Baseline: gone"}, "changed": changed}
-    text = text_of(data)
-    assert f"FAILED: other: the run came to its end: no, and it is {became} Baseline: Send: no answer" in text
+@pytest.mark.parametrize(
+    ("changed", "clean", "became"),
+    [
+        ([], [], "as it was found"),
+        (["other"], [], f"NOT as it was found: run the role, {UNLESS}"),
+        (["other"], ["other"], f"NOT as it was found: vos_fastpath_state=absent removes what is left, {UNLESS}"),
+    ],
+)
+def test_where_the_run_broke_off_is_said_with_the_reason_and_what_became_of_the_host(changed: list[str], clean: list[str], became: str) -> None:
+    broken = {"other": "Baseline: Send: no\r\n answer", "scanner": "Baseline: gone"}
+    text = text_of({**measured(), "broken": broken, "changed": changed, "clean": clean})
+    assert f"FAILED: other: the run came to its end: no, and it is {became}. Baseline: Send: no answer" in text
     assert "FAILED: scanner: the run came to its end: no, it sends no more. Baseline: gone" in text
 
 
@@ -275,6 +283,30 @@ class Balanced(HTMLParser):
         assert self.open.pop() == tag
 
 
+def test_of_what_was_built_before_only_that_is_said_which_is_known() -> None:
+    data = measured(attached=True)
+    data["hosts"]["sbc"]["build"] = {"object": "o", "compiler": None, "flags": ["-DSIP_UAPI_HEADERS"], "sha256": None, "changed": False}
+    text = text_of(data)
+    assert re.search(r"\| sbc +\| not known +\| not known +\| was there +\|", text)
+    assert "sbc: the kernel has no BTF, so by the headers of the distribution." in text
+    assert "- **Build:** Built before this run." in text
+
+
+def test_a_server_without_tcp_that_answers_as_it_likes_is_no_failure_but_one_that_stops_to_is() -> None:
+    data = measured()
+    for phase in data["sources"]["peer"]["phases"].values():
+        phase |= {"sipsak": {ADDRESS: "SIP/2.0 404 Not Found"}, "tcp": {ADDRESS: False}}
+    assert "FAILED" not in text_of(data)
+    data["sources"]["peer"]["phases"]["Baseline"]["tcp"] = {ADDRESS: True}
+    data["sources"]["peer"]["phases"]["With XDP"]["sipsak"] = {ADDRESS: ""}
+    failed = [check.sentence() for check in checks(compose.comparison(data)) if not check.ok]
+    assert failed == [
+        "With XDP, sbc enp1s0: peer connects by TCP: 0 of 1 addresses",
+        "With XDP, sbc enp1s0: peer gets an answer to sipsak: 0 of 1 addresses",
+        "After unload, sbc enp1s0: peer connects by TCP: 0 of 1 addresses",
+    ]
+
+
 def test_it_is_written_as_markdown_as_a_page_that_stands_alone_and_as_data(tmp_path: Path) -> None:
     run = compose.comparison(measured())
     written = {Path(path).suffix: Path(path).read_text() for path in files.write(tmp_path / "new", run, checks(run), "how `to`")}
@@ -294,6 +326,19 @@ def test_a_chart_that_has_not_room_for_all_hosts_says_so() -> None:
     data["hosts"] = {f"sbc{number}": data["hosts"]["sbc"] for number in range(4)}
     chart = plots.charts(compose.comparison(data))[-1]
     assert (chart.title, list(chart.series)) == ("CPU time on software interrupts (the first 3 of 4 hosts)", ["sbc0", "sbc1", "sbc2"])
+
+
+def test_what_was_not_measured_is_no_zero_in_a_chart() -> None:
+    data = measured()
+    for source in data["sources"].values():
+        del source["phases"]["With XDP"]
+    data["hosts"]["sbc"]["phases"]["With XDP"]["after"] = probe(70, 5, [0, 0, 0, 0, 0])
+    packets, answered, trips, _softirq = plots.charts(compose.comparison(data))
+    assert packets.series == {"sent": (26, None, 26), "dropped": (0, None, 0), "passed": (0, None, 0)}
+    assert answered.series == {"answered": (100, None, 100)}
+    assert trips.series["median"] == (3.0, None, 3.0)
+    texts = [e.text for e in ElementTree.fromstring(plots.svg([answered])).iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("–") == 1 and "0" not in texts
 
 
 def test_what_is_written_into_a_chart_is_within_it_and_not_upon_the_other() -> None:

@@ -81,14 +81,15 @@ def test_what_is_sent_is_counted_at_the_port_of_each_address() -> None:
 def test_calls_that_were_not_made_are_no_calls_that_were_not_answered(tmp_path: Path) -> None:
     statistics = tmp_path / "0.csv"
 
-    def outcome(status: int, rows: str) -> dict[str, int]:
-        statistics.write_text("TotalCallCreated;SuccessfulCall(C)\n" + rows)
+    def outcome(status: int, rows: str, columns: tuple[str, ...]) -> dict[str, int]:
+        statistics.write_text("TotalCallCreated;SuccessfulCall(C);FailedUnexpectedMessage(C)\n" + rows)
         with subprocess.Popen([sys.executable, "-c", f"raise SystemExit({status})"]) as process:
-            return traffic.outcome("192.0.2.1", process, str(statistics))
+            return traffic.outcome("192.0.2.1", process, str(statistics), columns)
 
-    assert outcome(1, "0;0\n20;12\n") == {"made": 20, "completed": 12}
+    assert outcome(1, "0;0;0\n20;12;3\n", traffic.COMPLETED) == {"made": 20, "completed": 12}
+    assert outcome(1, "0;0;0\n20;12;3\n", traffic.ANSWERED) == {"made": 20, "completed": 15}
     with pytest.raises(SystemExit, match="SIPp sent nothing to 192.0.2.1 and ended with status 254"):
-        outcome(254, "0;0\n")
+        outcome(254, "0;0;0\n", traffic.COMPLETED)
 
 
 def test_a_driver_is_named_without_ethtool_too(monkeypatch: pytest.MonkeyPatch) -> None:

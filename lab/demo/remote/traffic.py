@@ -31,6 +31,10 @@ ALONE = "\0vos-fastpath-traffic"
 """The name of a socket, which one process has at a time and the kernel takes back."""
 
 SCENARIOS = "/usr/local/share/sipp"
+COMPLETED = ("SuccessfulCall(C)",)
+ANSWERED = (*COMPLETED, "FailedUnexpectedMessage(C)")
+"""Columns of SIPp's statistics: calls that went as the scenario says, and those that got any other answer, such as 404."""
+
 CALLED_PORT = 5080
 CALLER_PORT = 5100
 MEDIA_PORT = 20000
@@ -230,8 +234,9 @@ def round_trip(address: str, port: int, turn: int) -> float:
 
 
 def probes(config: dict[str, t.Any]) -> dict[str, dict[str, int]]:
-    """So many OPTIONS to each address, sent once each; which of them are answered."""
-    return sipp(config, [*scenario(config, "options"), "-nr"], config["probes"], config["probe_rate"])
+    """So many OPTIONS to each address, sent once each; which of them are answered, by whatever status. To one, SIPp would send BYE."""
+    once = [*scenario(config, "options"), "-nr", "-default_behaviors", "all,-bye"]
+    return sipp(config, once, config["probes"], config["probe_rate"], ANSWERED)
 
 
 def scenario(config: dict[str, t.Any], name: str) -> list[str]:
@@ -245,8 +250,8 @@ def answer(source: str, index: int, script: list[str]) -> subprocess.Popen[bytes
     return start(["sipp", *script, "-i", source, "-p", str(CALLED_PORT), "-mp", str(media), "-nostdin"])
 
 
-def sipp(config: dict[str, t.Any], script: list[str], number: int, rate: int) -> dict[str, dict[str, int]]:
-    """One SIPp to each address, all at once; how many of its calls were made and completed."""
+def sipp(config: dict[str, t.Any], script: list[str], number: int, rate: int, columns: tuple[str, ...] = COMPLETED) -> dict[str, dict[str, int]]:
+    """One SIPp to each address, all at once; how many of its calls were made, and how many completed, which these columns tell."""
     with tempfile.TemporaryDirectory() as folder:
         running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
         for index, (address, port) in enumerate(config["addresses"].items()):
@@ -256,7 +261,7 @@ def sipp(config: dict[str, t.Any], script: list[str], number: int, rate: int) ->
             argv += script + ["-m", str(number), "-r", str(rate), "-timeout", str(60 + number // rate), "-nostdin"]
             running[address] = start(argv + ["-trace_stat", "-stf", statistics, remote]), statistics
         try:
-            return {address: outcome(address, *one) for address, one in running.items()}
+            return {address: outcome(address, *one, columns) for address, one in running.items()}
         finally:
             for process, _statistics in running.values():
                 process.kill()
@@ -267,7 +272,7 @@ def start(argv: list[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def outcome(address: str, process: subprocess.Popen[bytes], statistics: str) -> dict[str, int]:
+def outcome(address: str, process: subprocess.Popen[bytes], statistics: str, columns: tuple[str, ...]) -> dict[str, int]:
     """How many calls were made, and how many were completed. SIPp ends with 1 where one was not; with 254, where its port is taken."""
     status = process.wait()
     rows: list[dict[str, str]] = []
@@ -276,7 +281,7 @@ def outcome(address: str, process: subprocess.Popen[bytes], statistics: str) -> 
     made = int(rows[-1]["TotalCallCreated"]) if rows else 0
     if not made:
         sys.exit("SIPp sent nothing to {} and ended with status {}: see whether ports {} and up are free here".format(address, status, CALLER_PORT))
-    return {"made": made, "completed": int(rows[-1]["SuccessfulCall(C)"])}
+    return {"made": made, "completed": sum(int(rows[-1][column]) for column in columns)}
 
 
 def await_bound(source: str, port: int, process: subprocess.Popen[bytes]) -> None:
