@@ -73,6 +73,7 @@ def test_interrupted_it_takes_its_lab_down(lab_of_its_own, traces):
     of_this_lab = traces(lab_of_its_own)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 130
+    of_this_lab.wait_for_the_end_of_processes(5)  # a connection of Ansible's sees a moment later that the other end is gone
     assert of_this_lab.left() == []
 
 
