@@ -111,7 +111,7 @@ def _bring(tools: Tools, params: t.Dict[str, t.Any], check: bool) -> t.Dict[str,
     result = {"changed": bool(reasons), "object": os.path.join(build, OBJECT), "directory": directory}
     if reasons and not check:
         record = _build(tools, directory, sources, wanted)
-    made = record or wanted
+    made = {**wanted, **record}
     result.update(reasons=reasons, sha256=record.get("object"), compiler=made["compiler"], flags=made["flags"])
     result["diff"] = {"before": "", "after": "".join("build %s: %s\n" % (OBJECT, reason) for reason in reasons)}
     return result

@@ -124,6 +124,7 @@ def test_a_good_run_has_no_failure_and_every_kind_of_check():
         (1, with_peer(tcp={ADDRESS: False, OTHER: True}), "With XDP, sbc1 enp1s0: peer connects by TCP: 0 of 1 addresses"),
         (1, with_peer(sipsak={ADDRESS: ""}), "With XDP, sbc1 enp1s0: peer gets 200 to sipsak: 0 of 1 addresses"),
         (0, with_peer(sipsak={ADDRESS: "SIP/2.0 404 Not Here"}), "Baseline, sbc1 enp1s0: peer gets 200 to sipsak: 0 of 1 addresses"),
+        (0, with_peer(sipsak={ADDRESS: "SIP/2.0 503 Over 200 calls"}), "Baseline, sbc1 enp1s0: peer gets 200 to sipsak: 0 of 1 addresses"),
         (1, with_peer(calls={ADDRESS: Calls(10, 9)}), "With XDP, sbc1 enp1s0: all SIPp calls of peer complete: 9 of 10"),
         (0, after(programs((0, 0, 0, 0, 0))), "Baseline, sbc1 enp1s0: an XDP program is not attached: native"),
         (1, after(links(None, None)), "With XDP, sbc1 br-sip: an XDP program is attached: none"),

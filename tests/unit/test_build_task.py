@@ -216,6 +216,13 @@ def test_check_mode_tells_what_the_object_at_hand_was_made_by(params: dict[str, 
     assert (foretold["reasons"], foretold["compiler"], foretold["sha256"]) == (["the compiler changed"], made["compiler"], made["sha256"])
 
 
+def test_a_record_that_lacks_the_compiler_is_no_reason_to_fail(params: dict[str, Any], tools: Path) -> None:
+    made = build_task(params, False)
+    Path(params["directory"], "build", "build.json").write_text(json.dumps({"object": made["sha256"]}))
+    foretold = build_task(params, True)
+    assert (foretold["changed"], foretold["compiler"], foretold["sha256"]) == (True, made["compiler"], made["sha256"])
+
+
 def test_a_compiler_that_is_not_installed(params: dict[str, Any]) -> None:
     params["clang"] = "clang-of-tomorrow"
     with pytest.raises(FastpathError) as error:

@@ -51,8 +51,9 @@ def environment(more: Mapping[str, str]) -> dict[str, str]:
 
 def run(check: Check, log: Path, heartbeat: Heartbeat) -> tally.Tally:
     """Run it to its end, or to ours."""
-    for written_by_another in _reports(check.report):
-        written_by_another.unlink()
+    if check.report:
+        for written_by_another in _reports(check.report):
+            written_by_another.unlink()
     log.parent.mkdir(parents=True, exist_ok=True)
     argv = [str(word) for word in check.argv]
     with log.open("wb") as sink:
@@ -72,7 +73,7 @@ def run(check: Check, log: Path, heartbeat: Heartbeat) -> tally.Tally:
             _watch(process, log, heartbeat)
         finally:
             _end(process)
-    return tally.of_check(process.returncode, None if check.report is None else _reports(check.report))
+    return tally.of_check(process.returncode, _reports(check.report) if check.report else None)
 
 
 def _watch(process: subprocess.Popen[bytes], log: Path, heartbeat: Heartbeat) -> None:
@@ -105,10 +106,10 @@ def _signal(group: int, number: int) -> None:
         return
 
 
-def _reports(path: Path | None) -> list[Path]:
-    if path is not None and path.is_dir():
+def _reports(path: Path) -> list[Path]:
+    if path.is_dir():
         return sorted(path.glob("*.xml"))
-    return [path] if path is not None and path.is_file() else []
+    return [path] if path.is_file() else []
 
 
 def last_line(log: Path, length: int = 100) -> str:
